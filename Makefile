@@ -1,0 +1,69 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The only door: "make up" runs the main job on a laboratory, "make test" proves it.
+
+SHELL := /bin/bash
+export LC_ALL := C.UTF-8
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Molecule names its state after the folder's basename: two checkouts of one name must not share it.
+export ANSIBLE_HOME := $(CURDIR)/.ansible
+
+INVENTORY ?= inventories/lab
+LAB := ansible-playbook -i inventories/lab
+
+.DEFAULT_GOAL := help
+.PHONY: help up down env lab site show test lint unit sanity molecule build docs lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: lab site show ## Environment, engine, five lab hosts, site.yml; then show what runs and where
+
+down: env ## Remove every trace of the lab from this machine
+	@tests/lab/engine up
+	@$(LAB) molecule/default/destroy.yml
+	@tests/lab/clean
+	@tests/lab/engine down
+
+env: ## Make or refresh .venv
+	@tests/environment
+
+lab: env ## The lab hosts alone, bare
+	@tests/lab/engine up
+	@tests/lab/images
+	@$(LAB) molecule/default/create.yml
+
+site: env ## Run site.yml over INVENTORY (default: the lab)
+	@ansible-playbook -i $(INVENTORY) playbooks/site.yml
+
+show: env ## Show what runs and where
+	@ansible-playbook -i $(INVENTORY) playbooks/show.yml
+
+test: env ## All tests; ends with "N passed, N failed"
+	@tests/run
+
+lint: env ## ansible-lint, yamllint, ruff, mypy
+	@tests/lint
+
+unit: env ## Unit tests
+	@tests/unit/run
+
+sanity: env ## ansible-test sanity
+	@tests/sanity/run
+
+molecule: env ## One story, S=name, on the lab
+	@tests/lab/engine up
+	@tests/lab/images
+	@molecule test -s $(S)
+
+build: env ## The collection's tarball, in build/
+	@mkdir -p build
+	@ansible-galaxy collection build --force --output-path build
+
+docs: env ## Check the documentation of modules and roles
+	@tests/docs
+
+lock: env ## Renew the pins of requirements-dev.txt from requirements-dev.in
+	@uv pip compile --quiet --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt

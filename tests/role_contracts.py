@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contracts of the roles: defaults and argument_specs agree, and the README names what is on disk."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def load(path: pathlib.Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.exists() else {}
+
+
+def role_problems(role: pathlib.Path) -> list[str]:
+    """Where defaults/main.yml and meta/argument_specs.yml of one role differ."""
+    defaults = load(role / "defaults" / "main.yml")
+    specs: dict = {}
+    for entry in load(role / "meta" / "argument_specs.yml").get("argument_specs", {}).values():
+        for name, option in (entry.get("options") or {}).items():
+            if name in specs and specs[name].get("default") != option.get("default"):
+                return [f"{role.name}: {name} has two defaults in its entry points"]
+            specs[name] = option
+    problems = [f"{role.name}: {name} has a default and is not in argument_specs" for name in sorted(set(defaults) - set(specs))]
+    for name, option in sorted(specs.items()):
+        if option.get("default") != defaults.get(name):
+            problems.append(f"{role.name}: {name} is {defaults.get(name)!r} in defaults and {option.get('default')!r} in argument_specs")
+        if not name.startswith(f"{role.name}_"):
+            problems.append(f"{role.name}: {name} does not begin with the role's name")
+    return problems
+
+
+def readme_problems() -> list[str]:
+    """Modules, roles and playbooks that are on disk or in the README, but not in both."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    problems = []
+    for what, paths in {
+        "Modules": (ROOT / "plugins" / "modules").glob("*.py"),
+        "Roles": (path for path in (ROOT / "roles").iterdir() if path.is_dir()),
+        "Playbooks": (ROOT / "playbooks").glob("*.yml"),
+    }.items():
+        section = re.search(rf"^#+ {what}\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+        named = set(re.findall(r"^\| `([\w.]+)`", section[1], re.MULTILINE)) if section else set()
+        on_disk = {path.stem for path in paths}
+        problems += [f"README, {what}: {name} is missing" for name in sorted(on_disk - named)]
+        problems += [f"README, {what}: {name} is not on disk" for name in sorted(named - on_disk)]
+    return problems
+
+
+def main() -> int:
+    problems = [problem for role in sorted((ROOT / "roles").iterdir()) for problem in role_problems(role)] + readme_problems()
+    for problem in problems:
+        print(problem)
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
