@@ -116,9 +116,7 @@ def test_delays_double_up_to_the_longest():
 
 def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends():
     said, slept = [], []
-    answer = load("worker").insist(
-        "rng", Peer(failures=4), errors=OSError, say=said.append, sleep=slept.append, clock=lambda: sum(slept)
-    )
+    answer = load("worker").insist("rng", Peer(failures=4), errors=OSError, say=said.append, sleep=slept.append, clock=lambda: sum(slept))
     assert answer == b"answer"
     assert slept == [0.25, 0.5, 1.0, 2.0]
     assert said == ["rng does not answer (no route). Trying until it does.", "rng answers again after 4 s."]

@@ -1,0 +1,171 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes a stack's Compose files, and every file that they name, from the controller to the module."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from typing import Any, Callable, Iterator
+
+import yaml
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, interpolate
+
+
+class ActionModule(ActionBase):
+    """The action of M(apiary.swarm.stack)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Pack what is on the controller into one argument, and run the module."""
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        if all(isinstance(item, dict) for item in as_list(arguments.get("definitions"))) and isinstance(arguments.get("env", {}), dict):
+            try:
+                arguments["_bundle"] = self._bundle(arguments)
+            except (AnsibleError, ComposeError) as error:
+                return {**result, "failed": True, "msg": str(error)}
+        # Otherwise the module itself says what is wrong with its options.
+        result.update(self._execute_module(module_name="apiary.swarm.stack", module_args=arguments, task_vars=task_vars))
+        return result
+
+    def _bundle(self, arguments: dict[str, Any]) -> str:
+        """Take out of the arguments what is packed, and pack it."""
+        bundle: dict[str, Any] = {"definitions": as_list(arguments.pop("definitions", None)), "env": arguments.pop("env", {})}
+        if arguments.get("state") == "absent":
+            arguments.pop("files", None)
+        elif not boolean(arguments.get("remote_src", False), strict=False):
+            bundle.update(self._pack(arguments.get("name", ""), as_list(arguments.pop("files", None)), bundle))
+        # Vaulted strings and dates of YAML become text.
+        return base64.b64encode(json.dumps(bundle, default=str).encode()).decode()
+
+    def _pack(self, stack: str, files: list[str], bundle: dict[str, Any]) -> dict[str, Any]:
+        """Read the Compose files and what they name; their texts then name the packed files."""
+
+        def complain(cause: str) -> AnsibleActionFail:
+            return AnsibleActionFail(f"Could not deploy stack '{stack}': {cause}.")
+
+        def missing(path: str) -> AnsibleActionFail:
+            return complain(f"there is no file '{path}' on the controller. Correct the path, or set remote_src if it is on the manager")
+
+        def find(path: str) -> str:
+            try:
+                return self._find_needle("files", path)
+            except AnsibleError:
+                raise missing(path) from None
+
+        found = [find(path) for path in files]
+        attached: list[list[str]] = []
+
+        def attach(path: str) -> str:
+            """Read one file that a Compose file names; the name it is packed under."""
+            path = interpolate(path, bundle["env"], f"the definition of stack '{stack}'")
+            here = os.path.join(os.path.dirname(found[0]), os.path.expanduser(path)) if found else find(path)
+            if not os.path.isfile(here):
+                raise missing(here)
+            name = f"attached-{len(attached)}-{re.sub('[^A-Za-z0-9._-]', '_', os.path.basename(path))}"
+            attached.append([here, name, self._read(here)])
+            return name
+
+        packed = []
+        for number, path in enumerate(found):
+            text = base64.b64decode(self._read(path)).decode("utf-8", "replace")
+            text = with_paths_replaced(text, attach)
+            packed.append([files[number], f"{number}-{os.path.basename(path)}", base64.b64encode(text.encode()).decode()])
+        definitions = [with_dict_replaced(definition, attach) for definition in bundle["definitions"]]
+        return {"files": packed, "attached": attached, "definitions": definitions}
+
+    def _read(self, path: str) -> str:
+        """A file's content in base64, decrypted if it is vaulted."""
+        real = self._loader.get_real_file(path, decrypt=True)
+        try:
+            with open(real, "rb") as stream:
+                return base64.b64encode(stream.read()).decode()
+        finally:
+            self._loader.cleanup_tmp_file(real)
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list option, which may be one item or a comma list."""
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
+
+
+def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:
+    """A Compose file whose paths are those of the packed files, and otherwise letter by letter the same."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return text  # the docker command will say what is wrong
+    replaced: dict[int, tuple[int, str]] = {}
+    for node in path_nodes(root):
+        start, end = node.start_mark.index, node.end_mark.index
+        if start not in replaced:
+            replaced[start] = end, json.dumps(attach(node.value))
+    for start, (end, value) in sorted(replaced.items(), reverse=True):
+        text = text[:start] + value + text[end:]
+    return text
+
+
+def path_nodes(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """The scalars that name a file on the controller."""
+    for section in ("configs", "secrets"):
+        for _name, item in pairs(get(root, section)):
+            yield from scalars(get(item, "file"))
+    for _name, item in pairs(get(root, "services")):
+        yield from scalars(get(item, "env_file"))
+
+
+def pairs(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
+    """The keys and values of a mapping, those merged into it with C(<<) last."""
+    merged = []
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
+        if key.value == "<<":
+            merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+        else:
+            yield key.value, value
+    for item in merged:
+        yield from pairs(item)
+
+
+def get(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    """The value of one key."""
+    return next((value for key, value in pairs(node) if key == name), None)
+
+
+def scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """A scalar, or those of a list."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from scalars(item)
+    elif isinstance(node, yaml.ScalarNode) and node.value:
+        yield node
+
+
+def with_dict_replaced(definition: Any, attach: Callable[[str], str]) -> Any:
+    """The same for an inline definition."""
+    if not isinstance(definition, dict):
+        return definition
+    new = dict(definition)
+    for section, option in (("configs", "file"), ("secrets", "file"), ("services", "env_file")):
+        if isinstance(new.get(section), dict):
+            new[section] = {name: with_path(item, option, attach) for name, item in new[section].items()}
+    return new
+
+
+def with_path(item: Any, option: str, attach: Callable[[str], str]) -> Any:
+    """One config, secret or service with its paths replaced."""
+    value = item.get(option) if isinstance(item, dict) else None
+    if not value:
+        return item
+    many = isinstance(value, (list, tuple))
+    return {**item, option: [attach(path) for path in value] if many else attach(value)}

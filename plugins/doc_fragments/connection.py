@@ -1,0 +1,32 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options and attributes that every module here has."""
+
+    DOCUMENTATION = r"""
+options:
+  docker_host:
+    description:
+      - Where the Docker Engine of this host listens.
+    type: str
+    default: unix:///var/run/docker.sock
+  timeout:
+    description:
+      - How long one request to the Engine may take, in seconds.
+    type: int
+    default: 60
+requirements:
+  - Python 3.8 or later on the managed host
+  - "L(Docker SDK for Python, https://docker-py.readthedocs.io/) 5.0.3 or later on the managed host"
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second run writes nothing.
+"""

@@ -1,0 +1,180 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only place that talks to Docker: connection options and the API's words that this collection uses.
+
+Paths, bodies and answers are those of the Docker Engine API (https://docs.docker.com/reference/api/engine/).
+Every word raises L{EngineError} when the Engine refuses and L{SwarmConflict} when the object's version is old.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any, Callable
+
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import (
+    EngineError,
+    EngineMissing,
+    SwarmConflict,
+    SwarmError,
+)
+
+try:
+    import docker
+    import requests
+except ImportError:
+    HAS_SDK = False
+else:
+    HAS_SDK = True
+
+CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+    "timeout": {"type": "int", "default": 60},
+}
+
+# (method, path with API version, headers, body) -> (status, headers, body); the body is bytes both ways.
+Transport = Callable[[str, str, "dict[str, str]", "bytes | None"], "tuple[int, dict[str, str], bytes]"]
+
+
+class Client:
+    """The words of one Engine, over a transport.
+
+    :param transport: sends one request and returns (status, headers, body).
+    :param api_version: the negotiated version, e.g. C(1.45).
+    """
+
+    def __init__(self, transport: Transport, api_version: str = "1.41") -> None:
+        self.raw = transport
+        self.api_version = api_version
+
+    def call(self, verb: str, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None) -> Any:
+        """Send one request; the answer's JSON (None where there is none). C(verb) opens the error sentence."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        status, _headers, answer = self.raw(method, f"/v{self.api_version}{path}{encode_query(query)}", headers, data)
+        if status < 300:
+            return json.loads(answer) if answer.strip() else None
+        message = error_message(answer)
+        if "update out of sequence" in message:
+            raise SwarmConflict(verb, status, message)
+        raise EngineError(verb, status, message)
+
+    # -- this host
+    def info(self) -> dict[str, Any]:
+        """GET /info: C(Swarm.LocalNodeState) is inactive, pending, active, error or locked."""
+        return self.call("read the state of the engine", "GET", "/info")
+
+    def swarm_init(self, body: dict[str, Any]) -> str:
+        """POST /swarm/init: the new node's ID."""
+        return self.call("initialise the swarm", "POST", "/swarm/init", body=body)
+
+    def swarm_join(self, body: dict[str, Any]) -> None:
+        """POST /swarm/join. Only the first of C(RemoteAddrs) is used by the Engine."""
+        self.call("join the swarm", "POST", "/swarm/join", body=body)
+
+    def swarm_leave(self, force: bool = False) -> None:
+        """POST /swarm/leave."""
+        self.call("leave the swarm", "POST", "/swarm/leave", {"force": "true" if force else "false"})
+
+    # -- the cluster; managers only
+    def swarm(self) -> dict[str, Any]:
+        """GET /swarm: ID, Version, Spec and JoinTokens."""
+        return self.call("read the swarm", "GET", "/swarm")
+
+    def swarm_update(self, version: int, spec: dict[str, Any]) -> None:
+        """POST /swarm/update: replaces the whole spec."""
+        self.call("update the swarm", "POST", "/swarm/update", {"version": version}, spec)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """GET /nodes."""
+        return self.call("list the nodes", "GET", "/nodes")
+
+    def node_update(self, node_id: str, version: int, spec: dict[str, Any]) -> None:
+        """POST /nodes/{id}/update: replaces the whole spec (Name, Labels, Role, Availability)."""
+        self.call(f"update node '{node_id}'", "POST", f"/nodes/{node_id}/update", {"version": version}, spec)
+
+    def node_remove(self, node_id: str, force: bool = False) -> None:
+        """DELETE /nodes/{id}."""
+        self.call(f"remove node '{node_id}'", "DELETE", f"/nodes/{node_id}", {"force": "true" if force else "false"})
+
+    def services(self, filters: dict[str, Any] | None = None, status: bool = False) -> list[dict[str, Any]]:
+        """GET /services; with C(status) each has ServiceStatus (RunningTasks, DesiredTasks)."""
+        query: dict[str, Any] = {"filters": filters} if filters else {}
+        return self.call("list the services", "GET", "/services", {**query, **({"status": "true"} if status else {})})
+
+    def tasks(self, filters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """GET /tasks."""
+        return self.call("list the tasks", "GET", "/tasks", {"filters": filters} if filters else None)
+
+
+def encode_query(query: dict[str, Any] | None) -> str:
+    """C(?a=b); a dict or list (filters) becomes JSON, in the {name: {value: true}} form that every API version takes."""
+    if not query:
+        return ""
+    from urllib.parse import urlencode
+
+    return "?" + urlencode({k: json.dumps(v) if isinstance(v, (dict, list)) else v for k, v in query.items()})
+
+
+def error_message(answer: bytes) -> str:
+    """The Engine's own words from an error body, without gRPC's wrapping."""
+    try:
+        message = str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = answer.decode("utf-8", "replace").strip() or "no reason given"
+    return plain_error(message)
+
+
+def plain_error(message: str) -> str:
+    """The words of an error without gRPC's wrapping."""
+    return re.sub(r"rpc error: code = \w+ desc = ", "", message)
+
+
+def connect(params: dict[str, Any]) -> Client:
+    """A client for the Engine of the connection options.
+
+    :raises EngineMissing: no SDK on this host, or nothing that answers.
+    """
+    if not HAS_SDK:
+        raise EngineMissing(
+            "Could not talk to the Docker Engine: the Docker SDK for Python is missing on this host. "
+            "Install python3-docker, or let the role apiary.swarm.engine do it."
+        )
+    host = params["docker_host"]
+    try:
+        api = docker.APIClient(base_url=host, version="auto", timeout=params["timeout"])
+    except docker.errors.DockerException as error:
+        if host.startswith("unix://") and not os.path.exists(host[len("unix://") :]):
+            raise EngineMissing(
+                f"Could not talk to the Docker Engine at '{host}': there is no such socket. "
+                "Install and start the engine, or correct docker_host."
+            ) from error
+        raise EngineMissing(
+            f"Could not talk to the Docker Engine at '{host}': {error}. Start the engine, or correct docker_host."
+        ) from error
+
+    def transport(method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+        try:
+            answer = api.request(method, api.base_url + path, headers=headers, data=body, timeout=params["timeout"])
+        except requests.exceptions.RequestException as error:
+            raise SwarmError(f"Could not talk to the Docker Engine at '{host}': {error}. Look at the engine's log on this host.") from error
+        return answer.status_code, dict(answer.headers), answer.content
+
+    return Client(transport, api.api_version)
+
+
+def no_engine() -> Client:
+    """Stands for a host without an engine: in no swarm, and nothing else can be asked.
+
+    Check mode on a bare host and C(leave) on a purged one then go the ordinary way.
+    """
+    info = json.dumps({"ServerVersion": None, "Swarm": {"LocalNodeState": "inactive", "ControlAvailable": False}})
+
+    def transport(method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+        if method == "GET" and path.endswith("/info"):
+            return 200, {}, info.encode()
+        return 503, {}, b'{"message": "there is no Docker Engine on this host"}'
+
+    return Client(transport)

@@ -1,0 +1,87 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what is to what should be: the one place that knows check mode, diff mode and the end of a module."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, connect, no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineMissing, SwarmConflict, SwarmError
+
+# A write that came too late is read again, computed again and sent again this often.
+CONFLICT_ATTEMPTS = 3
+
+State = Any  # what is compared and shown as the diff: plain data in the user's own option words
+
+
+class Converge:
+    """Brings one object to its desired state, or predicts it.
+
+    :ivar check: only predict.
+    """
+
+    def __init__(self, check: bool) -> None:
+        self.check = check
+
+    def __call__(
+        self,
+        observe: Callable[[], tuple[State, Any]],
+        desire: Callable[[State], State],
+        apply: Callable[[State, State, Any], None],
+    ) -> dict[str, Any]:
+        """Observe, compute, and write only what differs.
+
+        :param observe: returns (state, context); the context is what C(apply) needs to write (versions, whole specs).
+        :param desire: the pure function from the state that is to the one that should be; raises SwarmError on bad input.
+        :param apply: writes the difference; raises SwarmConflict when somebody else wrote meanwhile.
+        :returns: C(changed), C(before), C(after) and C(diff).
+        """
+        for attempt in range(CONFLICT_ATTEMPTS):
+            before, context = observe()
+            after = desire(before)
+            if before == after or self.check:
+                return outcome(before, after)
+            try:
+                apply(before, after, context)
+                return outcome(before, after)
+            except SwarmConflict:
+                if attempt + 1 == CONFLICT_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+
+def outcome(before: State, after: State) -> dict[str, Any]:
+    """The common part of every module's result."""
+    return {"changed": before != after, "before": before, "after": after, "diff": {"before": before, "after": after}}
+
+
+def execute(
+    module: AnsibleModule,
+    run: Callable[[dict[str, Any], Client, Converge], dict[str, Any]],
+    without_engine: bool = False,
+) -> None:
+    """Connect, run, and end the module with its result or with one sentence.
+
+    :param run: gets the options, the client and the converger; returns the result.
+    :param without_engine: a host without an engine is not an error (in check mode it never is: an earlier
+        task of the same play may be the one that would install it).
+    """
+    try:
+        try:
+            client = connect(module.params)
+        except EngineMissing:
+            if not (module.check_mode or without_engine):
+                raise
+            client = no_engine()
+        result = run(module.params, client, Converge(module.check_mode))
+    except SwarmError as error:
+        module.fail_json(msg=str(error))
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
+    # Ansible prints a diff at -vvv also when nobody has asked for one, and a service's environment may hold a password.
+    if not module._diff:
+        result.pop("diff", None)
+    module.exit_json(**result)

@@ -1,0 +1,36 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The errors a user sees: each is one sentence that names its object and says what to do."""
+
+from __future__ import annotations
+
+
+class SwarmError(Exception):
+    """A failure whose text is fit for a user: C(Could not <verb> <object> '<name>': <cause>. <What to do>.)."""
+
+
+class EngineMissing(SwarmError):
+    """There is no Docker Engine to talk to on this host, or no SDK to talk with."""
+
+
+class EngineError(SwarmError):
+    """The Engine answered with an error.
+
+    :ivar status: the HTTP status of the answer.
+    :ivar message: the Engine's own words.
+    """
+
+    def __init__(self, verb: str, status: int, message: str) -> None:
+        super().__init__(f"Could not {verb}: {message.strip().rstrip('.')}. (The Docker Engine answered {status}.)")
+        self.status = status
+        self.message = message
+
+
+class SwarmConflict(EngineError):
+    """Somebody else wrote the object in between (C(update out of sequence)): read again and redo."""
+
+
+def could_not(action: str, cause: str, advice: str) -> SwarmError:
+    """The error C(Could not <verb> <object> '<name>': <cause>. <What to do>.)."""
+    return SwarmError(f"Could not {action}: {cause.strip().rstrip('.')}. {advice.rstrip('.')}.")

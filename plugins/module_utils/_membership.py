@@ -1,0 +1,225 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's membership and a node's way out of its role: what several modules here do with a client."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from typing import Any
+
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
+from ansible_collections.apiary.swarm.plugins.module_utils._certificate import Certificate, parse_certificate
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, plain_error
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._wait import node_gone, wait_until
+
+# A task in one of these states holds, or is about to hold, a container on its node.
+BUSY = ("assigned", "accepted", "preparing", "ready", "starting", "running")
+SIOCGIFADDR = 0x8915
+# Where engines keep their data, for one that cannot be asked.
+DOCKER_ROOT = "/var/lib/docker"
+
+
+# -- this host
+def host_name(info: dict[str, Any]) -> str:
+    """The host's name for sentences."""
+    return info.get("Name") or socket.gethostname()
+
+
+def is_manager(info: dict[str, Any]) -> bool:
+    """This host is an active manager (with or without a quorum)."""
+    return info["Swarm"]["LocalNodeState"] == "active" and bool(info["Swarm"].get("ControlAvailable"))
+
+
+def lost_quorum(info: dict[str, Any]) -> str | None:
+    """Why this manager cannot control its swarm; None where it can, and on all other hosts."""
+    swarm = info["Swarm"]
+    if not is_manager(info) or (not swarm.get("Error") and (swarm.get("Cluster") or {}).get("ID")):
+        return None
+    return swarm_error(info) or "the swarm has no leader"
+
+
+def swarm_error(info: dict[str, Any]) -> str | None:
+    """What the Engine says is wrong with the membership, without gRPC's wrapping."""
+    return plain_error(info["Swarm"].get("Error") or "") or None
+
+
+def swarm_file(info: dict[str, Any], name: str) -> bytes | None:
+    """A file of the Engine's swarm folder on this host; None where there is none.
+
+    :raises SwarmError: this user may not read it.
+    """
+    path = os.path.join(info.get("DockerRootDir") or DOCKER_ROOT, "swarm", name)
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise could_not(f"read the file '{path}'", str(error.strerror), "Run the task as root (become: true)") from error
+
+
+def silent_member(info: dict[str, Any]) -> str | None:
+    """Why a host without an engine that answers is a member of a swarm nevertheless; None where it is none."""
+    if info.get("ServerVersion") or swarm_file(info, "docker-state.json") is None:
+        return None
+    return "it is a member of a swarm, but its engine does not answer"
+
+
+def own_certificate(info: dict[str, Any]) -> Certificate | None:
+    """This node's swarm certificate; None where it has none."""
+    pem = swarm_file(info, "certificates/swarm-node.crt")
+    if pem is None:
+        return None
+    try:
+        return parse_certificate(pem)
+    except ValueError as error:
+        raise could_not(
+            f"read the swarm certificate of host '{host_name(info)}'",
+            str(error),
+            "Repair the node or let it leave the swarm",
+        ) from error
+
+
+def interface_address(name: str) -> str | None:
+    """The IPv4 address of a network interface; None where there is no such interface."""
+    import fcntl
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            answer = fcntl.ioctl(probe.fileno(), SIOCGIFADDR, struct.pack("256s", name[:15].encode()))
+        except OSError:
+            return None
+    return socket.inet_ntoa(answer[20:24])
+
+
+def check_local_addresses(info: dict[str, Any], params: dict[str, Any], action: str, advice: str) -> list[str]:
+    """Compare the address options that are given with what this member was started with.
+
+    :returns: warnings, where it cannot be known.
+    :raises SwarmError: one differs; it could only be changed by leaving the swarm.
+    """
+    given = {option: params[option] for option in ("advertise_addr", "listen_addr", "data_path_addr") if params[option] is not None}
+    if not given:
+        return []
+    try:
+        state = json.loads(swarm_file(info, "docker-state.json") or b"{}")
+    except (SwarmError, ValueError):
+        state = {}
+    node_addr = info["Swarm"].get("NodeAddr")
+    known = {
+        "advertise_addr": state.get("AdvertiseAddr") or node_addr,
+        "listen_addr": state.get("ListenAddr"),
+        "data_path_addr": state.get("DataPathAddr") or (node_addr if state else None),
+    }
+    warnings = []
+    for option, text in given.items():
+        wanted, actual = _spec.split_address(option, text), known[option]
+        if not actual:
+            warnings.append(f"Option '{option}' was not compared: the engine's swarm folder cannot be read by this user.")
+            continue
+        host, port = _spec.split_address(option, actual)
+        wanted_host = wanted[0] if _spec.is_ip(wanted[0]) else interface_address(wanted[0]) or wanted[0]
+        if option == "data_path_addr" or actual == node_addr:
+            port = wanted[1]  # there is none, or it is not told
+        if (wanted_host, wanted[1]) != (host, port):
+            raise could_not(action, f"{option} is '{actual}' and not '{text}', and cannot be changed on a member", advice)
+    return warnings
+
+
+# -- other nodes, through a manager
+def busy_tasks(client: Client, node_id: str) -> list[dict[str, Any]]:
+    """The tasks of services that hold a container on that node, also those that are told to stop."""
+    tasks = client.tasks({"node": {node_id: True}})
+    return [task for task in tasks if task.get("ServiceID") and (task.get("Status") or {}).get("State") in BUSY]
+
+
+def wait_until_empty(client: Client, node_id: str, title: str, timeout: float) -> None:
+    """Wait until no task of a service runs on a drained node; of one that is Down nothing more is ever heard."""
+
+    def explain(tasks: list[dict[str, Any]]) -> str:
+        listed = ", ".join(f"{task['ID']} ({task['Status']['State']})" for task in tasks[:5])
+        return f"{len(tasks)} task{'s' if len(tasks) > 1 else ''} still there: {listed}"
+
+    def observe() -> list[dict[str, Any]]:
+        tasks = busy_tasks(client, node_id)
+        return [] if tasks and node_gone(get_node(client, node_id, "find node")[0]) else tasks
+
+    wait_until(
+        observe,
+        lambda tasks: not tasks,
+        f"empty node '{title}'",
+        timeout,
+        "Look at the stop grace period of the services, or give a longer wait_timeout",
+        explain,
+    )
+
+
+def get_node(client: Client, node_id: str, action: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A node by its ID, and all nodes."""
+    nodes = client.nodes()
+    return _spec.find_node(nodes, node_id, action), nodes
+
+
+def change_node(client: Client, node_id: str, change: dict[str, str], cached: list[dict[str, Any]] | None = None) -> None:
+    """Change a node's Role or Availability, whole spec for whole spec; never below quorum.
+
+    :param change: keys of the node's spec.
+    :param cached: the nodes where they have just been read.
+    """
+    looks = [cached] if cached else []
+
+    def observe() -> tuple[Any, Any]:
+        nodes = looks.pop() if looks else client.nodes()
+        node = _spec.find_node(nodes, node_id, "update node")
+        if change.get("Role") == "worker" and node["Spec"]["Role"] == "manager":
+            refusal = _spec.quorum_refusal(nodes, node_id)
+            if refusal:
+                title = _spec.node_title(node, nodes)
+                raise could_not(f"demote node '{title}'", refusal, "Bring the other managers back, or promote another node first")
+        return node["Spec"], node
+
+    def apply(_before: Any, after: Any, node: Any) -> None:
+        client.node_update(node_id, node["Version"]["Index"], after)
+
+    Converge(check=False)(observe, lambda spec: {**spec, **change}, apply)
+
+
+def demote_self(client: Client, node_id: str, title: str, timeout: float, change: dict[str, str] | None = None) -> None:
+    """This manager becomes a worker, and it is waited for."""
+    change_node(client, node_id, {"Role": "worker", **(change or {})})
+    wait_until(
+        client.info,
+        lambda info: info["Swarm"]["LocalNodeState"] == "active" and not is_manager(info),
+        f"see node '{title}' as a worker",
+        timeout,
+        explain=lambda info: swarm_error(info) or "it is still a manager",
+    )
+
+
+def settled_info(client: Client, timeout: float) -> dict[str, Any]:
+    """C(GET /info) of a host that is not just starting; a member that cannot reach its swarm stays C(pending)."""
+
+    def settled(info: dict[str, Any]) -> bool:
+        if info["Swarm"]["LocalNodeState"] == "pending":
+            return own_certificate(info) is None
+        if info["Swarm"]["LocalNodeState"] == "active" and not is_manager(info):
+            try:
+                certificate = own_certificate(info)
+            except SwarmError:
+                return True
+            return certificate is None or certificate.role == "worker"
+        return True
+
+    info = client.info()
+    if settled(info):
+        return info
+    try:
+        return wait_until(client.info, settled, "see this host settled", timeout)
+    except SwarmError:
+        return client.info()

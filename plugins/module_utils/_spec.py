@@ -1,0 +1,260 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pure functions on plain data: normal forms of durations, labels and addresses, node lookup, quorum."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from typing import Any, Iterable
+
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+
+Node = Any  # a node as GET /nodes gives it
+
+SWARM_PORT = 2377
+UNITS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+LABEL_KEY = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_./-]*[A-Za-z0-9_])?\Z")
+
+
+# -- durations
+def parse_duration(option: str, text: str, minimum: str = "1ns") -> int:
+    """Nanoseconds of a duration such as C(5s), C(1h30m) or C(2160h)."""
+    value = str(text).strip()
+    parts = DURATION.findall(value)
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        raise could_not(
+            f"use the duration '{text}' of option '{option}'",
+            "it is not a number with a unit",
+            "Write it as for docker, such as 5s, 1h30m or 2160h (90 days)",
+        )
+    total = sum(int(round(float(number) * UNITS[unit])) for number, unit in parts)
+    if minimum != value and total < parse_duration(option, minimum, minimum):
+        raise could_not(f"use the duration '{text}' of option '{option}'", "it is too short", f"Give at least {minimum}")
+    return total
+
+
+def format_duration(nanoseconds: int) -> str:
+    """The shortest form of a duration: C(2160h), C(1h30m), C(5s)."""
+    text = ""
+    for unit in ("h", "m", "s", "ms", "us", "ns"):
+        count, nanoseconds = divmod(nanoseconds, UNITS[unit])
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
+# -- labels
+def label_values(action: str, labels: Any) -> dict[str, str]:
+    """Labels as the Engine keeps them: strings to strings. Numbers become strings, what YAML would guess is refused."""
+    if not isinstance(labels, dict):
+        raise could_not(action, f"labels is no dictionary but {json.dumps(labels)}", "Write labels as 'key: value'")
+    check_label_keys(action, labels)
+    values = {}
+    for key, value in labels.items():
+        if value is None:
+            raise could_not(
+                action,
+                f"label '{key}' has no value",
+                f"Write {key}: '' for an empty value, or remove it with state absent",
+            )
+        if isinstance(value, bool):
+            raise could_not(
+                action,
+                f"the value of label '{key}' is the boolean {str(value).lower()}, as YAML reads yes, no, on, off, true and false",
+                "Put the value in quotes",
+            )
+        if not isinstance(value, (int, str)):
+            raise could_not(
+                action,
+                f"the value of label '{key}' is not a string but {json.dumps(value)}",
+                "Put the value in quotes, so that it is written as it is meant",
+            )
+        values[str(key)] = str(value)
+    return values
+
+
+def check_label_keys(action: str, keys: Iterable[Any]) -> None:
+    """Refuse keys that no constraint could name."""
+    for key in keys:
+        if not isinstance(key, str) or not LABEL_KEY.match(key):
+            raise could_not(
+                action,
+                f"'{key}' is not a valid label key",
+                "Use letters, digits, '_', '.', '-' and '/', and begin and end with a letter, a digit or '_'",
+            )
+
+
+# -- addresses
+def split_address(option: str, text: str, default_port: int = SWARM_PORT) -> tuple[str, int]:
+    """(host, port) of C(host), C(host:port), C(2001:db8::1) or C([2001:db8::1]:port)."""
+    value = text.strip()
+    bracketed = re.match(r"\[([^\]]+)\](?::(\d+))?\Z", value)
+    plain = re.match(r"([^:\s\[\]]+)(?::(\d+))?\Z", value)
+    match = bracketed or plain
+    if not match and is_ip(value):
+        return normal_ip(value), default_port
+    port = int(match.group(2) or default_port) if match else 0
+    if not match or not 0 < port < 65536:
+        raise could_not(
+            f"use the address '{text}' of option '{option}'",
+            "it is not of the form host or host:port",
+            "Write an IP address or a name, with a port between 1 and 65535 if it is not the usual one",
+        )
+    return normal_ip(match.group(1)), port
+
+
+def join_address(host: str, port: int) -> str:
+    """C(host:port), with brackets around IPv6."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_ip(text: str) -> bool:
+    """Whether it is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def normal_ip(text: str) -> str:
+    """The one form of an IP address; anything else as it is."""
+    return str(ipaddress.ip_address(text)) if is_ip(text) else text
+
+
+# -- nodes
+def node_hostname(node: Node) -> str:
+    """The node's hostname as it reported it."""
+    return (node.get("Description") or {}).get("Hostname") or ""
+
+
+def node_address(node: Node) -> str:
+    """The node's address; a manager's raft address, because its status may say C(0.0.0.0)."""
+    manager = (node.get("ManagerStatus") or {}).get("Addr")
+    if manager:
+        return split_address("Addr", manager)[0]
+    return (node.get("Status") or {}).get("Addr") or ""
+
+
+def node_state(node: Node) -> str:
+    """C(ready), C(down), C(unknown) or C(disconnected)."""
+    return (node.get("Status") or {}).get("State") or "unknown"
+
+
+def node_title(node: Node, nodes: list[Node]) -> str:
+    """The hostname, with the ID where several nodes have it (they do, after a re-join)."""
+    hostname = node_hostname(node)
+    if hostname and sum(node_hostname(other) == hostname for other in nodes) == 1:
+        return hostname
+    return f"{hostname} ({node['ID']})"
+
+
+def matching_nodes(nodes: list[Node], name: str) -> list[Node]:
+    """The nodes with that ID; else with that hostname; else with that address."""
+    for key in (lambda node: node["ID"], node_hostname, node_address):
+        found = [node for node in nodes if name and key(node) == normal_ip(name)]
+        if found:
+            return found
+    return []
+
+
+def find_node(nodes: list[Node], name: str, action: str, strict: bool = False) -> Node:
+    """The one node of that ID, hostname or address.
+
+    Of several with one hostname, the one that is not Down is meant; with C(strict) only one may be there.
+    """
+    found = matching_nodes(nodes, name)
+    alive = [node for node in found if node_state(node) != "down"]
+    if not strict and len(alive) == 1:
+        return alive[0]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        known = ", ".join(sorted(node_hostname(node) for node in nodes))
+        raise could_not(f"{action} '{name}'", f"the swarm has no such node, only {known}", "Give a NodeID, hostname or address")
+    listed = ", ".join(f"{node['ID']} ({node_state(node)})" for node in found)
+    raise could_not(f"{action} '{name}'", f"{len(found)} nodes have that name: {listed}", "Give the NodeID")
+
+
+def node_entries(entries: list[Any] | None, keys: Iterable[str], action: str) -> list[dict[str, Any]] | None:
+    """The elements of C(nodes), strings and dictionaries, all as dictionaries with C(name); None where all are meant."""
+    if entries is None:
+        return None
+    known = ["name", *keys]
+    result = []
+    for entry in entries:
+        item = {"name": entry} if isinstance(entry, str) else entry
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not item["name"].strip():
+            raise could_not(
+                f"{action} {json.dumps(entry)}",
+                "it names no node",
+                "Write a NodeID, hostname or address, or a dictionary with 'name'",
+            )
+        unknown = sorted(set(item) - set(known))
+        if unknown:
+            raise could_not(f"{action} '{item['name']}'", f"'{unknown[0]}' is no option of a node", f"Use only {', '.join(known)}")
+        result.append(item)
+    return result
+
+
+def pick_nodes(
+    nodes: list[Node], entries: list[dict[str, Any]], action: str, strict: bool = False, missing_ok: bool = False
+) -> list[tuple[Node, dict[str, Any]]]:
+    """The nodes that the entries name, each once."""
+    picked: list[tuple[Node, dict[str, Any]]] = []
+    names: dict[str, str] = {}
+    for entry in entries:
+        name = entry["name"].strip()
+        if missing_ok and not matching_nodes(nodes, name):
+            continue
+        node = find_node(nodes, name, action, strict)
+        if node["ID"] in names:
+            raise could_not(f"{action} '{name}'", f"it is listed twice (also as '{names[node['ID']]}')", "Name each node once")
+        names[node["ID"]] = name
+        picked.append((node, entry))
+    return picked
+
+
+# -- quorum
+def is_manager(node: Node) -> bool:
+    """A manager, or still (or soon) a member of raft."""
+    return node["Spec"]["Role"] == "manager" or bool(node.get("ManagerStatus"))
+
+
+def quorum_of(nodes: list[Node]) -> dict[str, Any]:
+    """How many managers there are, reach each other, and are needed."""
+    managers = [node for node in nodes if is_manager(node)]
+    status = [node.get("ManagerStatus") or {} for node in managers]
+    reachable = sum(one.get("Reachability") == "reachable" for one in status)
+    leaders = [node_hostname(node) for node, one in zip(managers, status) if one.get("Leader")]
+    needed = len(managers) // 2 + 1
+    return {
+        "managers": len(managers),
+        "reachable": reachable,
+        "needed": needed,
+        "leader": leaders[0] if leaders else None,
+        "healthy": bool(leaders) and reachable >= needed,
+    }
+
+
+def quorum_refusal(nodes: list[Node], node_id: str) -> str | None:
+    """Why that manager cannot be spared; None where it can."""
+    rest = quorum_of([node for node in nodes if node["ID"] != node_id])
+    if not rest["managers"]:
+        return "it is the last manager"
+    if rest["reachable"] < rest["needed"]:
+        return (
+            f"{rest['reachable']} of the {rest['managers']} other managers would be reachable, and {rest['needed']} are needed for a quorum"
+        )
+    return None

@@ -1,0 +1,122 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until the services of a stack have arrived, or say why they do not."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable
+
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import last_words, reasons
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import Look, Memory, Verdict, instant, judge
+
+PAUSE = 1.0
+NODES_EVERY = 10  # rounds
+
+
+class Watch:
+    """What a wait knows of a stack; two requests a round, whatever the number of services.
+
+    :param touched: service name -> create, update or unchanged.
+    """
+
+    def __init__(self, client: Client, stack: str, touched: dict[str, str], now: Callable[[], float] = time.time) -> None:
+        self._client, self._stack, self._touched, self._now = client, stack, touched, now
+        self._memories = {name: Memory() for name in touched}
+        self._nodes: list[dict[str, Any]] = []
+        self._rounds = 0
+        self.verdicts: dict[str, Verdict] = {}
+        self.services: dict[str, dict[str, Any]] = {}
+
+    @property
+    def open(self) -> list[str]:
+        """The services without a verdict."""
+        return [name for name in self._touched if name not in self.verdicts]
+
+    def look(self) -> None:
+        """One round."""
+        if self._rounds % NODES_EVERY == 0:
+            self._nodes = self._client.nodes()
+        self._rounds += 1
+        label = {f"{STACK_LABEL}={self._stack}": True}
+        listed = self._client.services({"label": label}, status=True)
+        tasks = self._client.tasks({"label": label, "_up-to-date": {"true": True}})
+        self.services = {service["Spec"]["Name"]: service for service in listed}
+        now = self._now()
+        for name in self.open:
+            service = self.services.get(name)
+            if service is None:
+                self.verdicts[name] = Verdict(False, "somebody has removed it meanwhile")
+                continue
+            own = [task for task in tasks if task["ServiceID"] == service["ID"]]
+            verdict = judge(Look(service, own, self.nodes_down(), now, self._touched[name]), self._memories[name])
+            if verdict:
+                self.verdicts[name] = verdict
+
+    def nodes_down(self) -> set[str]:
+        """IDs of the nodes that are down."""
+        return {node["ID"] for node in self._nodes if node["Status"]["State"] == "down"}
+
+    def explain(self, name: str, cause: str) -> str:
+        """One sentence on a service: what is wrong, its tasks' errors, its last words."""
+        service = self.services.get(name)
+        if service is None:
+            return f"service '{name}': {cause}"
+        tasks = of_the_last_update(service, self._client.tasks({"service": {service["ID"]: True}}))
+        names = {node["ID"]: node["Description"]["Hostname"] for node in self._nodes}
+        words = last_words(self._client, tasks, self.nodes_down())
+        told = reasons(name, tasks, names, self._now())
+        return f"service '{name}': {cause} ({told})" + (f", last log lines: {words}" if words else "")
+
+
+def of_the_last_update(service: dict[str, Any], tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks made since the last update began: what failed before it is not its fault."""
+    started = instant((service.get("UpdateStatus") or {}).get("StartedAt"))
+    return [task for task in tasks if instant(task.get("CreatedAt")) >= started] or tasks
+
+
+def progress(service: dict[str, Any]) -> str:
+    """C(1 of 3 tasks running, update updating)."""
+    status, update = service.get("ServiceStatus") or {}, service.get("UpdateStatus") or {}
+    text = f"{status.get('RunningTasks', '?')} of {status.get('DesiredTasks', '?')} tasks running"
+    return f"{text}, update {update['State']}" if update.get("State") else text
+
+
+def wait_for_stack(
+    client: Client,
+    stack: str,
+    touched: dict[str, str],
+    timeout: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> dict[str, str]:
+    """Wait until every service has a verdict.
+
+    :returns: service name -> what it has come to.
+    :raises SwarmError: a service failed, or the time is over.
+    """
+    watch, end = Watch(client, stack, touched, now), clock() + timeout
+    trouble = ""
+    while True:
+        try:
+            watch.look()
+            trouble = ""
+        except SwarmError as error:  # a change of leader passes
+            trouble = f" ({error})"
+        if not watch.open or clock() >= end:
+            break
+        sleep(PAUSE)
+    failed = {name: verdict.text for name, verdict in watch.verdicts.items() if not verdict.good}
+    for name in watch.open:
+        seen = progress(watch.services[name]) if name in watch.services else "not seen"
+        failed[name] = f"{seen} after {timeout:g} s{trouble}"
+    if failed:
+        told = "; ".join(watch.explain(name, cause) for name, cause in sorted(failed.items()))
+        advice = "Correct it and run again" + (", or give a longer wait_timeout" if watch.open else "")
+        raise SwarmError(f"Could not deploy stack '{stack}': {told}. {advice}.")
+    return {name: watch.verdicts[name].text for name in sorted(touched)}

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment from its plan to its end: plan, apply what differs, wait, prune. What the modules call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, plan, remove, sources
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import wait_for_stack
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.validate import refusals
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a task asks for.
+
+    :ivar files: Compose files on this host.
+    :ivar bundle: those that came with the task.
+    """
+
+    stack: str
+    files: list[str] = field(default_factory=list)
+    definitions: list[dict[str, Any]] = field(default_factory=list)
+    env: dict[str, Any] = field(default_factory=dict)
+    bundle: dict[str, Any] = field(default_factory=dict)
+    flags: cli.Flags = field(default_factory=cli.Flags)
+    prune: bool = False
+    wait: bool = True
+    wait_timeout: float = 300
+
+
+def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
+    """The stack is there as its definition says and runs; in check mode, what that would take."""
+    if not manages(client):
+        return unknown_plan(wish.stack, check)
+    command = cli.find(wish.stack)
+    with sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle) as laid_out:
+        memory = Memory()
+        recorder, said = run(command, Recorder(client, False, memory), wish, laid_out)
+        operations = recorder.operations
+        operations += plan.leftovers(operations, recorder.snapshot, wish.stack, wish.prune)
+        refuse(wish.stack, plan.problems(operations) + stray_mounts(operations, laid_out) + refusals(recorder))
+        outcome = {**result(operations), "warnings": said + plan.remarks(operations), "services": {}}
+        if check:
+            return outcome
+        touched = {item.name: item.action for item in operations if item.kind == "services" and item.after}
+        if any(item.action in ("create", "update") for item in operations):
+            apply(command, client, memory, wish, laid_out)
+    if wish.wait:
+        outcome["services"] = wait_for_stack(client, wish.stack, touched, wish.wait_timeout)
+    for operation in operations:
+        if operation.action == "remove":
+            remove.delete(client, operation)
+    return outcome
+
+
+def absent(client: Client, check: bool, stack: str, timeout: float) -> dict[str, Any]:
+    """Nothing is left of the stack; in check mode, what would go."""
+    operations = []
+    if manages(client):
+        operations = remove.plan_removal(client, stack)
+        lingering = bool(remove.tasks_left(client, stack))
+        if (operations or lingering) and not check:
+            remove.remove(client, stack, operations, timeout)
+    elif not check:
+        refuse_without_manager(stack, "remove")
+    return {**result(operations), "warnings": [], "services": {}}
+
+
+def manages(client: Client) -> bool:
+    """Whether this host can be asked to deploy."""
+    return bool(client.info()["Swarm"].get("ControlAvailable"))
+
+
+def refuse_without_manager(stack: str, verb: str) -> None:
+    """Only a manager knows the stacks."""
+    raise SwarmError(f"Could not {verb} stack '{stack}': this host does not manage a swarm. Run the task on a manager that is in control.")
+
+
+def unknown_plan(stack: str, check: bool) -> dict[str, Any]:
+    """Check mode before there is a swarm: all that can be said is that the stack would be created."""
+    if not check:
+        refuse_without_manager(stack, "deploy")
+    whole = Operation("stacks", stack, "create")
+    return {
+        "changed": True,
+        "plan": [whole.entry()],
+        "diff": {"before": {}, "after": {f"stack {stack}": "all of it would be created, once this host manages a swarm"}},
+        "warnings": [],
+        "services": {},
+    }
+
+
+def run(command: str, recorder: Recorder, wish: Wish, laid_out: sources.Sources) -> tuple[Recorder, list[str]]:
+    """One run of the CLI.
+
+    :raises SwarmError: with the CLI's own words.
+    """
+    code, said = cli.deploy(command, recorder, wish.stack, laid_out, wish.flags)
+    if code or recorder.refused:
+        cause = "; ".join(said).replace(":; * ", ": ").rstrip(".") or f"docker stack deploy ended with code {code}"
+        raise SwarmError(f"Could not deploy stack '{wish.stack}': {cause}. Correct the stack's definition, or what it relies on.")
+    return recorder, said
+
+
+def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources) -> None:
+    """Send what differs. Where somebody wrote meanwhile, compare and send again."""
+    for attempt in range(CONFLICT_ATTEMPTS):
+        recorder = Recorder(client, True, memory)
+        try:
+            run(command, recorder, wish, laid_out)
+            return
+        except SwarmError:
+            if not recorder.conflict or attempt + 1 == CONFLICT_ATTEMPTS:
+                raise
+
+
+def stray_mounts(operations: list[Operation], laid_out: sources.Sources) -> list[str]:
+    """A relative bind mount of a carried file has no place on the nodes: it would point into our folder."""
+    found = []
+    for operation in operations:
+        if operation.kind == "services" and laid_out.folder:
+            container = operation.spec.get("TaskTemplate", {}).get("ContainerSpec", {})
+            for mount in container.get("Mounts") or []:
+                if (mount.get("Source") or "").startswith(laid_out.folder):
+                    found.append(
+                        f"service '{operation.name}' mounts a path relative to its Compose file at '{mount['Target']}', "
+                        "and that file is on the controller (give the path on the nodes, beginning with a slash)"
+                    )
+    return found
+
+
+def refuse(stack: str, problems: list[str]) -> None:
+    """All reasons at once."""
+    if problems:
+        raise SwarmError(f"Could not deploy stack '{stack}': {'; '.join(problems)}. Nothing was changed.")
+
+
+def result(operations: list[Operation]) -> dict[str, Any]:
+    """The part of a result that tells the plan."""
+    return {
+        "changed": bool(plan.writes(operations)),
+        "plan": plan.entries(operations),
+        "diff": plan.diff(operations),
+    }

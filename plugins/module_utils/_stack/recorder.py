@@ -1,0 +1,303 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The recording API: stands between the docker CLI and the Engine.
+
+C(docker stack deploy) is the only complete converter of Compose files. It talks to this recorder instead of the
+Engine: reads are answered from one snapshot, every write is captured and compared with what there is. To plan,
+all writes are only answered as if they had been done; to apply, those that change something are forwarded.
+A call that is not known here is refused and fails the run, so nothing ever slips through.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import threading
+from typing import Any, Callable, Dict, Tuple
+from urllib.parse import parse_qsl, urlsplit
+
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, error_message
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmConflict, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import KINDS, Snapshot
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import ran_to_completion
+
+Answer = Tuple[int, Dict[str, str], bytes]
+# Headers that belong to one connection.
+HOP_HEADERS = {"host", "connection", "transfer-encoding", "content-length", "accept-encoding", "content-encoding"}
+PASSED_READS = re.compile(r"^/(_ping|info|version)$|^/(distribution|tasks|nodes)(/|$)")
+STUCK = ("paused", "rollback_paused")
+ONLY_LABELS = "only updates to Labels"
+
+
+class Memory:
+    """What a plan learned and the run that applies it need not ask again.
+
+    :ivar distribution: answers of the registry by (image, credentials).
+    :ivar secrets: by name, whether the stored secret has the wanted content; None: could not be found out.
+    """
+
+    def __init__(self) -> None:
+        self.distribution: dict[tuple[str, str], Answer] = {}
+        self.secrets: dict[str, bool | None] = {}
+
+
+class Recorder:
+    """One run of the CLI.
+
+    :param forward: whether changes are sent to the Engine.
+    :ivar operations: what was captured, in the CLI's order.
+    """
+
+    def __init__(self, client: Client, forward: bool, memory: Memory) -> None:
+        self._client, self._forward, self._memory = client, forward, memory
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._settled: dict[str, dict[str, Any]] = {}
+        self.operations: list[Operation] = []
+        self.refused: list[str] = []
+        self.conflict = False
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the Engine holds; read when the CLI's API version is known, so that both speak of the same fields."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(self._client)
+        return self._snapshot
+
+    @property
+    def client(self) -> Client:
+        """The Engine, in the API version that the CLI negotiated."""
+        return self._client
+
+    def handle(self, method: str, target: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        """Answer one request of the CLI."""
+        with self._lock:
+            try:
+                return self._answer(method, target, headers, body)
+            except SwarmError as error:
+                return message(502, str(error))
+
+    def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        url = urlsplit(target)
+        match = re.match(r"^(?:/v([\d.]+))?(/.*)$", url.path)
+        version, path = match.groups() if match else (None, url.path)
+        if version and self._snapshot is None:
+            self._client = Client(self._client.raw, version)
+        headers = {name: value for name, value in headers.items() if name.lower() not in HOP_HEADERS}
+        if method in ("GET", "HEAD"):
+            answer = self._read(path, dict(parse_qsl(url.query)))
+            return answer or self._pass_read(method, target, path, headers)
+        if method == "POST":
+            for pattern, capture in WRITES:
+                match = re.match(pattern, path)
+                if match:
+                    return self._write(capture(self, json.loads(body or b"null"), *match.groups()), target, headers)
+        return self._refuse(method, path)
+
+    # -- reads
+    def _read(self, path: str, query: dict[str, str]) -> Answer | None:
+        """The answer from the snapshot; None for what has to be asked."""
+        kind, _slash, key = path[1:].partition("/")
+        if kind not in KINDS:
+            return None
+        if not key:
+            return ok([] if kind == "networks" else self._listed(kind, json.loads(query.get("filters") or "{}")))
+        found = self._settled.get(key) or self.snapshot.find(kind, key)
+        return ok(found) if found else message(404, f"{kind[:-1]} {key} not found")
+
+    def _listed(self, kind: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
+        """A list as the CLI filters it: by the stack's label, or by names.
+
+        Networks are never listed (see _read): the CLI leaves existing ones alone without a word, and only when it
+        sees none does it spell out what it wants.
+        """
+        if "name" in filters:
+            return self.snapshot.named(kind, list(filters["name"]))
+        stacks = [label.partition("=")[2] for label in filters.get("label", {})]
+        return [item for stack in stacks for item in self.snapshot.of_stack(kind, stack)]
+
+    def _pass_read(self, method: str, target: str, path: str, headers: dict[str, str]) -> Answer:
+        if not PASSED_READS.match(path):
+            return self._refuse(method, path)
+        if not path.startswith("/distribution/"):
+            return self._client.raw(method, target, headers, None)
+        key = path, next((value for name, value in headers.items() if name.lower() == "x-registry-auth"), "")
+        if key not in self._memory.distribution:
+            self._memory.distribution[key] = self._client.raw(method, target, headers, None)
+        return self._memory.distribution[key]
+
+    def _refuse(self, method: str, path: str) -> Answer:
+        self.refused.append(f"{method} {path}")
+        return message(501, f"this docker CLI made a call that the collection does not know: {method} {path}")
+
+    # -- writes
+    def _write(self, operation: Operation, target: str, headers: dict[str, str]) -> Answer:
+        """Forward what changes something, answer the rest as if it had been done."""
+        self.operations.append(operation)
+        if self._forward and operation.problem:
+            return message(409, operation.problem)
+        if self._forward and operation.action in ("create", "update"):
+            status, answer_headers, body = self._client.raw("POST", target, headers, json.dumps(operation.spec).encode())
+            if status >= 300:
+                self.conflict = self.conflict or "update out of sequence" in error_message(body)
+                operation.action = "failed"
+                return status, answer_headers, body
+            reply = json.loads(body) if body.strip() else {}
+        else:
+            status, answer_headers, reply = (200 if operation.object_id else 201), {}, {"Warnings": None}
+        operation.object_id = operation.object_id or reply.get("ID") or reply.get("Id") or f"planned-{operation.name}"
+        reply = {**reply, "Id": operation.object_id} if operation.kind == "networks" else {**reply, "ID": operation.object_id}
+        self._remember(operation)
+        return status, {"Content-Type": "application/json"}, json.dumps(reply).encode()
+
+    def _remember(self, operation: Operation) -> None:
+        """Later reads of the CLI see what was written, or would have been."""
+        spec = {name: value for name, value in operation.spec.items() if name != "Data"}
+        if operation.kind in ("configs", "secrets") and operation.action == "create":
+            self.snapshot.add(operation.kind, {"ID": operation.object_id, "Version": {"Index": 1}, "Spec": spec})
+        if operation.kind == "services":
+            # Newer CLIs wait for the service. We wait ourselves, with reasons: let the CLI find it settled.
+            mode = normal.mode(spec.get("Mode") or {})
+            self._settled[operation.object_id] = {
+                "ID": operation.object_id,
+                "Version": {"Index": 1},
+                "Spec": {**spec, "Mode": mode},
+                "UpdateStatus": {"State": "completed", "Message": "update completed"},
+                **({"JobStatus": {"JobIteration": {"Index": 0}}} if set(mode) & normal.JOB_MODES else {}),
+            }
+
+    def _create_network(self, body: dict[str, Any]) -> Operation:
+        name, after = body["Name"], normal.network(body)
+        live = self.snapshot.find("networks", name)
+        if live is None:
+            return Operation("networks", name, "create", None, after, spec=body)
+        before = normal.network(live)
+        if normal.stack_of(before) != normal.stack_of(after):
+            return foreign("networks", name, body)
+        return Operation(
+            "networks", name, "unchanged", before, before, object_id=live["Id"], ignored=normal.network_drift(before, after), spec=body
+        )
+
+    def _create_object(self, body: dict[str, Any], kind: str) -> Operation:
+        after = normal.config(body) if kind == "configs" else normal.secret(body)
+        return Operation(kind, body["Name"], "create", None, after, spec=body)
+
+    def _update_object(self, body: dict[str, Any], kind: str, key: str) -> Operation:
+        """A config or secret that exists: its labels can change, its content cannot."""
+        live = self._live(kind, key)
+        name = body["Name"]
+        if kind == "configs":
+            before, after = normal.config(live["Spec"]), normal.config(body)
+        else:
+            same = self._same_secret(live, body)
+            before = normal.secret(live["Spec"])
+            after = normal.secret(body, "(hidden, different)" if same is False else normal.HIDDEN)
+        changes = normal.changed_paths(before, after)
+        operation = Operation(kind, name, "update" if changes else "unchanged", before, after, changes, object_id=live["ID"], spec=body)
+        if [path for path in changes if not path.startswith("Labels")]:
+            operation.action = "impossible"
+            operation.problem = (
+                f"the {operation.word} '{name}' exists with other content, and the content of a {operation.word} "
+                "cannot be changed (give the new content a new name)"
+            )
+        return operation
+
+    def _same_secret(self, live: dict[str, Any], body: dict[str, Any]) -> bool | None:
+        """Whether the stored secret has this content, which cannot be read.
+
+        The Engine looks at the content before it looks at the version: an update with version 0 is never stored,
+        and its refusal tells.
+        """
+        name = body["Name"]
+        if name not in self._memory.secrets:
+            probe = {**live["Spec"], "Data": body.get("Data")}
+            try:
+                self._client.call(f"compare secret '{name}'", "POST", f"/secrets/{live['ID']}/update", {"version": 0}, probe)
+                same = None
+            except SwarmConflict:
+                same = True
+            except SwarmError as error:
+                same = False if ONLY_LABELS in str(error) else None
+            self._memory.secrets[name] = same
+        return self._memory.secrets[name]
+
+    def _create_service(self, body: dict[str, Any]) -> Operation:
+        name = body["Name"]
+        if self.snapshot.find("services", name):
+            return foreign("services", name, body)
+        after = normal.service(body, self.snapshot.network_names)
+        return Operation("services", name, "create", None, after, replaces_tasks="no", spec=body)
+
+    def _update_service(self, body: dict[str, Any], key: str) -> Operation:
+        live, names = self._live("services", key), self.snapshot.network_names
+        keep_platforms(body, live["Spec"])
+        before, after = normal.service(live["Spec"], names), normal.service(body, names)
+        changes = normal.changed_paths(before, after)
+        operation = Operation(
+            "services", body["Name"], "update" if changes else "unchanged", before, after, changes, object_id=live["ID"], spec=body
+        )
+        if changes:
+            ordered = [normal.service(spec, names, keep_order=True) for spec in (live["Spec"], body)]
+            operation.replaces_tasks = normal.replaces_tasks(*ordered)
+        elif (live.get("UpdateStatus") or {}).get("State") in STUCK and not self._ran_to_completion(live):
+            # The same wish, but its tasks are half way: docker takes it up again.
+            operation.action, operation.changes = "update", ["UpdateStatus.State"]
+        if set(before["Mode"]) != set(after["Mode"]):
+            operation.action = "impossible"
+            operation.problem = (
+                f"service '{operation.name}' is {list(before['Mode'])[0]} and cannot become {list(after['Mode'])[0]} "
+                "(remove the service first)"
+            )
+        return operation
+
+    def _ran_to_completion(self, live: dict[str, Any]) -> bool:
+        """Whether a service whose update is paused has nothing left to do."""
+        filters = {"service": {live["ID"]: True}, "_up-to-date": {"true": True}}
+        return ran_to_completion(live, self._client.tasks(filters))
+
+    def _live(self, kind: str, key: str) -> dict[str, Any]:
+        found = self.snapshot.find(kind, key)
+        if found is None:
+            raise SwarmError(f"{kind[:-1]} {key} not found")
+        return found
+
+
+WRITES: list[tuple[str, Callable[..., Operation]]] = [
+    (r"^/networks/create$", Recorder._create_network),
+    (r"^/(configs|secrets)/create$", Recorder._create_object),
+    (r"^/(configs|secrets)/([^/]+)/update$", Recorder._update_object),
+    (r"^/services/create$", Recorder._create_service),
+    (r"^/services/([^/]+)/update$", Recorder._update_service),
+]
+
+
+def keep_platforms(spec: dict[str, Any], live: dict[str, Any]) -> None:
+    """An image that was not looked up keeps the platforms that are known of it.
+
+    With C(--resolve-image changed) or C(never) the CLI copies the live image and forgets them.
+    """
+    image = [item.get("TaskTemplate", {}).get("ContainerSpec", {}).get("Image") for item in (spec, live)]
+    platforms = (live.get("TaskTemplate", {}).get("Placement") or {}).get("Platforms")
+    placement = spec["TaskTemplate"].get("Placement") or {}
+    if platforms and image[0] == image[1] and not placement.get("Platforms"):
+        spec["TaskTemplate"]["Placement"] = {**placement, "Platforms": copy.deepcopy(platforms)}
+
+
+def foreign(kind: str, name: str, body: dict[str, Any]) -> Operation:
+    """The CLI finds its objects by label; one of the same name without it is somebody else's."""
+    problem = f"the {kind[:-1]} '{name}' exists and does not belong to this stack (remove or rename one of the two)"
+    return Operation(kind, name, "impossible", None, None, problem=problem, spec=body)
+
+
+def ok(document: Any) -> Answer:
+    """A found object or list."""
+    return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
+
+
+def message(status: int, text: str) -> Answer:
+    """An error in the Engine's form."""
+    return status, {"Content-Type": "application/json"}, json.dumps({"message": text}).encode()

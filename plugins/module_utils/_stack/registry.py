@@ -1,0 +1,150 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registry as a stack: its Compose definition, its address, and whether it answers."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+from typing import Any, Callable
+
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import manages
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import as_value
+from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_until
+
+STORAGE = "/var/lib/registry"
+INSIDE_PORT = 5000
+# Addresses that say where a node listens, or what it thinks of itself, but not where it can be reached.
+NOWHERE = ("", "0.0.0.0", "::")
+
+
+def definition(options: dict[str, Any]) -> dict[str, Any]:
+    """The Compose definition of a registry, from the module's options."""
+    source, volume = options["storage"]["source"], options["storage"]["type"] == "volume"
+    environment = {
+        "REGISTRY_HTTP_ADDR": f"0.0.0.0:{INSIDE_PORT}",
+        "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": STORAGE,
+        **({"REGISTRY_STORAGE_DELETE_ENABLED": "true"} if options["delete_enabled"] else {}),
+        **{name: as_value(value) for name, value in options["environment"].items()},
+    }
+    deploy: dict[str, Any] = {
+        "replicas": 1,
+        "placement": {"constraints": options["constraints"]},
+        # Two registries must never write to one storage.
+        "update_config": {"order": "stop-first"},
+    }
+    if options["mode"] == "host":
+        deploy["endpoint_mode"] = "dnsrr"
+    service = {
+        "image": literal(options["image"]),
+        "environment": {name: literal(value) for name, value in environment.items()},
+        "volumes": [{"type": options["storage"]["type"], "source": "data" if volume else literal(source), "target": STORAGE}],
+        "ports": [{"target": INSIDE_PORT, "published": options["port"], "protocol": "tcp", "mode": options["mode"]}],
+        "deploy": deploy,
+    }
+    return {
+        "version": "3.8",
+        "services": {"registry": service},
+        **({"volumes": {"data": {"name": literal(source)}}} if volume else {}),
+    }
+
+
+def literal(text: str) -> str:
+    """Text in which Compose finds nothing to fill in."""
+    return text.replace("$", "$$")
+
+
+def address(client: Client, stack: str, mode: str, port: int, constraints: list[str]) -> str:
+    """Where to push to: C(host:port), or nothing if it is not known."""
+    if not manages(client):
+        return ""
+    if mode == "ingress":
+        return with_port(client.info()["Swarm"].get("NodeAddr", ""), port)
+    tasks = client.tasks({"service": {f"{stack}_registry": True}, "desired-state": {"running": True}}) if exists(client, stack) else []
+    running = [task["NodeID"] for task in tasks if task["Status"]["State"] == "running"]
+    nodes = client.nodes()
+    here = [node for node in nodes if node["ID"] in running] or [node for node in nodes if may_run(node, constraints)]
+    return with_port(node_address(here[0]), port) if len(here) == 1 else ""
+
+
+def may_run(node: dict[str, Any], constraints: list[str]) -> bool:
+    """Whether the registry can be placed on a node."""
+    labels = {f"node.labels.{name}": value for name, value in (node["Spec"].get("Labels") or {}).items()}
+    engine = (node["Description"].get("Engine") or {}).get("Labels") or {}
+    facts = {
+        "node.id": node["ID"],
+        "node.hostname": node["Description"]["Hostname"],
+        "node.role": node["Spec"]["Role"],
+        **labels,
+        **{f"engine.labels.{name}": value for name, value in engine.items()},
+    }
+    ready = node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active"
+    return ready and all(holds(facts, constraint) for constraint in constraints)
+
+
+def holds(facts: dict[str, str], constraint: str) -> bool:
+    """Whether C(key==value) or C(key!=value) holds; Swarm compares without case."""
+    match = re.match(r"^\s*(\S+?)\s*(==|!=)\s*(.*?)\s*$", constraint)
+    if not match:
+        return False
+    key, operator, value = match.groups()
+    return (facts.get(key, "").lower() == value.lower()) == (operator == "==")
+
+
+def exists(client: Client, stack: str) -> bool:
+    """Whether the registry's service is there; tasks of a service that is not cannot be asked for."""
+    return any(service["Spec"]["Name"] == f"{stack}_registry" for service in client.services())
+
+
+def node_address(node: dict[str, Any]) -> str:
+    """A node's address. The leader may know itself only as 0.0.0.0 or loopback: then what it tells other managers."""
+    own = (node.get("Status") or {}).get("Addr", "")
+    if own not in NOWHERE and not own.startswith("127."):
+        return own
+    return ((node.get("ManagerStatus") or {}).get("Addr", "")).rpartition(":")[0].strip("[]")
+
+
+def with_port(host: str, port: int) -> str:
+    """C(host:port), an IPv6 host in brackets."""
+    if not host:
+        return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def wait_until_it_answers(
+    stack: str,
+    where: str,
+    mode: str,
+    timeout: float,
+    ask: Callable[[str], str] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait for C(GET /v2/): 200, or 401 where accounts are asked for."""
+    mesh = ", or choose mode 'host' if the kernel has no IPVS" if mode == "ingress" else ""
+    wait_until(
+        lambda: (ask or trouble)(where),
+        lambda cause: not cause,
+        f"deploy registry '{stack}': no answer at '{where}'",
+        timeout,
+        advice=f"Look at the logs of service '{stack}_registry' and at firewalls between this host and that address{mesh}",
+        explain=lambda cause: cause,
+        clock=clock,
+        sleep=sleep,
+    )
+
+
+def trouble(where: str) -> str:
+    """What is wrong with the registry at an address; empty when it answers."""
+    connection = http.client.HTTPConnection(where, timeout=5)
+    try:
+        connection.request("GET", "/v2/")
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    return "" if status in (200, 401) else f"it answered {status}"

@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node
+short_description: Give nodes of a Swarm their role and availability, or remove them
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Promotes, demotes, drains, activates or removes any number of nodes in one task. Run it on one manager.
+  - Drained nodes are waited for until no task of a service runs there.
+  - Roles are changed one node after the other, promotions first and the manager that this runs on last, and never
+    so that the swarm could lose its quorum.
+extends_documentation_fragment:
+  - apiary.swarm.connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  nodes:
+    description:
+      - The nodes, each by its NodeID, hostname or address, or as a dictionary with C(name), C(role) and C(availability),
+        which win over O(role) and O(availability).
+      - Of several nodes with one hostname, as there are after a re-join, the one that is not Down is meant. With
+        O(state=absent) such a name is an error; give the NodeID.
+    type: list
+    elements: raw
+    required: true
+  role:
+    description:
+      - The role of O(nodes). It stays as it is if it is not given.
+    type: str
+    choices: [worker, manager]
+  availability:
+    description:
+      - The availability of O(nodes). It stays as it is if it is not given.
+    type: str
+    choices: [active, pause, drain]
+  state:
+    description:
+      - V(present) is for nodes of the swarm; one that the swarm does not know is an error.
+      - V(absent) drains and demotes nodes, waits until they are Down, and removes them from the list.
+        They become Down when they leave the swarm; see M(apiary.swarm.swarm_leave).
+    type: str
+    choices: [present, absent]
+    default: present
+  force:
+    description:
+      - With O(state=absent), remove nodes that are not Down, too. Never removes a manager that is needed for the quorum.
+    type: bool
+    default: false
+  wait:
+    description:
+      - Whether to wait until drained nodes are empty and present nodes are Ready.
+      - A change of role is waited for in any case, for the sake of the next one.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How long to wait for each step, in seconds.
+    type: int
+    default: 120
+seealso:
+  - module: apiary.swarm.node_label
+  - module: apiary.swarm.swarm_leave
+  - module: apiary.swarm.swarm_info
+"""
+
+EXAMPLES = r"""
+- name: Take a node out of service and wait until it is empty
+  apiary.swarm.node:
+    nodes: [worker2]
+    availability: drain
+
+- name: Give the nodes their roles
+  apiary.swarm.node:
+    nodes:
+      - {name: manager3, role: manager, availability: drain}
+      - {name: worker1, role: worker}
+    availability: active
+
+- name: Remove a node that has left
+  apiary.swarm.node:
+    nodes: [tnnc9yxkbkzqi0lh9b6cb0r8k]
+    state: absent
+"""
+
+RETURN = r"""
+nodes:
+  description: The nodes that were meant, as they are now, or would be in check mode. Without those that are absent.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    id:
+      description: The NodeID.
+      type: str
+    hostname:
+      description: The node's hostname.
+      type: str
+    role:
+      description: V(manager) or V(worker).
+      type: str
+    availability:
+      description: V(active), V(pause) or V(drain).
+      type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
+from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._nodes import Plan, change_all, check_quorum, remove_all
+
+ROLES = ("worker", "manager")
+AVAILABILITIES = ("active", "pause", "drain")
+OPTIONS: dict[str, dict[str, Any]] = {
+    "nodes": {"type": "list", "elements": "raw", "required": True},
+    "role": {"type": "str", "choices": list(ROLES)},
+    "availability": {"type": "str", "choices": list(AVAILABILITIES)},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "force": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 120},
+}
+ACTION = {"present": "change node", "absent": "remove node"}
+
+
+def wanted_entries(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries with what is wanted of each node."""
+    action = ACTION[params["state"]]
+    if params["state"] == "absent" and (params["role"] or params["availability"]):
+        raise could_not("remove the nodes", "role and availability have no meaning with state absent", "Leave them out")
+    entries = _spec.node_entries(params["nodes"], ("role", "availability"), action) or []
+    result = []
+    for entry in entries:
+        item = {"name": entry["name"]}
+        for option, choices in (("role", ROLES), ("availability", AVAILABILITIES)):
+            value = params[option] if entry.get(option) is None else entry[option]
+            if value is not None and value not in choices:
+                raise could_not(f"{action} '{entry['name']}'", f"{option} '{value}' does not exist", f"Use {', '.join(choices)}")
+            if value is not None:
+                item[option] = value
+        result.append(item)
+    return result
+
+
+def describe(node: Any) -> dict[str, str]:
+    """A node's options."""
+    return {"role": node["Spec"]["Role"], "availability": node["Spec"]["Availability"]}
+
+
+def desired_nodes(current: dict[str, Any], wanted: dict[str, dict[str, Any]], state: str) -> dict[str, Any]:
+    """The nodes as they should be: with the options that are given, or not there at all."""
+    if state == "absent":
+        return {}
+    return {
+        node_id: {**options, **{key: wanted[node_id][key] for key in options if key in wanted[node_id]}}
+        for node_id, options in current.items()
+    }
+
+
+def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
+    """Read once, change what differs, wait."""
+    plan = Plan(client, params, wanted_entries(params), ACTION[params["state"]])
+    absent = params["state"] == "absent"
+    before = {node_id: describe(plan.by_id[node_id]) for node_id in plan.wanted}
+    after = desired_nodes(before, plan.wanted, params["state"])
+    if before != after:
+        check_quorum(plan, after)
+    if absent and before and client.info()["Swarm"].get("NodeID") in before:
+        raise could_not("remove the nodes", "this manager is one of them", "Run the task on another manager")
+    if not converge.check:
+        if not absent:
+            change_all(plan, before, after)
+        elif before:
+            remove_all(plan)
+    changed = [node_id for node_id in before if before[node_id] != after.get(node_id)]
+    return {
+        "changed": bool(changed),
+        "diff": {
+            "before": {plan.title[key]: before[key] for key in changed},
+            "after": {plan.title[key]: after[key] for key in changed if key in after},
+        },
+        "nodes": [{"id": key, "hostname": _spec.node_hostname(plan.by_id[key]), **after[key]} for key in after],
+    }
+
+
+def main() -> None:
+    """Run as a module."""
+    execute(AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True), run)
+
+
+if __name__ == "__main__":
+    main()

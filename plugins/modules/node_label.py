@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_label
+short_description: Label one, many or all nodes of a Swarm
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Sets or removes labels of any number of nodes in one task. Run it on one manager.
+  - All nodes are read at once; each node whose labels differ is written once, the others are not touched.
+extends_documentation_fragment:
+  - apiary.swarm.connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  nodes:
+    description:
+      - The nodes, each by its NodeID, hostname or address, or as a dictionary with C(name) and C(labels).
+      - A node's own C(labels) come on top of O(labels) and win over them.
+      - Of several nodes with one hostname, as there are after a re-join, the one that is not Down is meant.
+      - All nodes of the swarm if it is not given.
+    type: list
+    elements: raw
+  labels:
+    description:
+      - Labels for all of O(nodes), as a dictionary. An empty string is a value; numbers become strings;
+        V(true), V(false), numbers with a point and V(null) are refused unless in quotes.
+      - With O(state=absent) a list of keys, or a dictionary whose values are not looked at.
+    type: raw
+  state:
+    description:
+      - V(present) sets the labels, V(absent) removes them.
+    type: str
+    choices: [present, absent]
+    default: present
+  exclusive:
+    description:
+      - Whether labels that are not given are removed from O(nodes).
+    type: bool
+    default: false
+seealso:
+  - module: apiary.swarm.node
+  - module: apiary.swarm.swarm_info
+"""
+
+EXAMPLES = r"""
+- name: Label the nodes
+  apiary.swarm.node_label:
+    labels:
+      environment: production
+    nodes:
+      - worker1
+      - name: worker2
+        labels:
+          disk: ssd
+
+- name: Take labels away from all nodes
+  apiary.swarm.node_label:
+    labels: [disk, rack]
+    state: absent
+
+- name: Let a node have these labels and no others
+  apiary.swarm.node_label:
+    nodes: [10.0.0.21]
+    labels: {rack: "7"}
+    exclusive: true
+"""
+
+RETURN = r"""
+nodes:
+  description: The nodes that were meant, with the labels that they have now, or would have in check mode.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    id:
+      description: The NodeID.
+      type: str
+    hostname:
+      description: The node's hostname.
+      type: str
+    labels:
+      description: All its labels.
+      type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
+from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "nodes": {"type": "list", "elements": "raw"},
+    "labels": {"type": "raw"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "exclusive": {"type": "bool", "default": False},
+}
+ACTION = "label node"
+
+
+def given_labels(labels: Any, state: str, action: str) -> dict[str, str]:
+    """Labels in their normal form; for removal only the keys count."""
+    if labels is None:
+        return {}
+    if state == "present":
+        return _spec.label_values(action, labels)
+    if not isinstance(labels, (dict, list)):
+        raise could_not(action, "the labels to remove are no list of keys", "Write them as [key1, key2]")
+    _spec.check_label_keys(action, labels)
+    return dict.fromkeys(labels, "")
+
+
+def desired_labels(current: dict[str, str], labels: dict[str, str], state: str, exclusive: bool) -> dict[str, str]:
+    """A node's labels as they should be."""
+    if state == "absent":
+        return {key: value for key, value in current.items() if key not in labels}
+    return dict(labels) if exclusive else {**current, **labels}
+
+
+def wanted_labels(params: dict[str, Any]) -> tuple[dict[str, str], list[dict[str, Any]] | None]:
+    """The labels for all, and the entries with all their labels (None: all nodes); refuses what cannot work."""
+    state = params["state"]
+    common = given_labels(params["labels"], state, "label the nodes")
+    entries = _spec.node_entries(params["nodes"], ("labels",), ACTION)
+    given = params["labels"] is not None or any("labels" in entry for entry in entries or [])
+    for index, entry in enumerate(entries or []):
+        own = given_labels(entry.get("labels"), state, f"{ACTION} '{entry['name']}'")
+        entries[index] = {"name": entry["name"], "labels": {**common, **own}}  # type: ignore[index]
+    if params["exclusive"] and state == "absent":
+        raise could_not(
+            "label the nodes",
+            "exclusive has no meaning with state absent",
+            "Use exclusive with labels: {} to remove all",
+        )
+    if not given:
+        raise could_not("label the nodes", "no labels are given", "Give labels, for all nodes or for each")
+    return common, entries
+
+
+def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
+    """Read all nodes once, write those that differ."""
+    common, entries = wanted_labels(params)
+    nodes = client.nodes()
+    if entries is None:
+        entries = [{"name": node["ID"], "labels": common} for node in nodes]
+    result: dict[str, Any] = {"changed": False, "diff": {"before": {}, "after": {}}, "nodes": []}
+    for node, entry in _spec.pick_nodes(nodes, entries, ACTION):
+        outcome = label(client, converge, node, entry["labels"], params)
+        title = _spec.node_title(node, nodes)
+        result["nodes"].append({"id": node["ID"], "hostname": _spec.node_hostname(node), "labels": outcome["after"]})
+        result["changed"] |= outcome["changed"]
+        for side in ("before", "after") if outcome["changed"] else ():
+            result["diff"][side][title] = outcome[side]
+    return result
+
+
+def label(client: Client, converge: Converge, node: Any, labels: dict[str, str], params: dict[str, Any]) -> dict[str, Any]:
+    """One node; read again only after a conflict."""
+    looks = [node]
+
+    def observe() -> tuple[Any, Any]:
+        now = looks.pop() if looks else _spec.find_node(client.nodes(), node["ID"], ACTION)
+        return dict(now["Spec"].get("Labels") or {}), now
+
+    def apply(_before: Any, after: Any, now: Any) -> None:
+        client.node_update(now["ID"], now["Version"]["Index"], {**now["Spec"], "Labels": after})
+
+    return converge(observe, lambda current: desired_labels(current, labels, params["state"], params["exclusive"]), apply)
+
+
+def main() -> None:
+    """Run as a module."""
+    execute(AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack
+short_description: Deploy and remove Compose stacks on a Docker Swarm
+version_added: 0.1.0
+description:
+  - Brings a stack to what its Compose files say, and knows when that has worked.
+  - The Compose files are read by the C(docker) command itself, so everything that C(docker stack deploy) takes is taken,
+    and its own words come through when something is wrong. It does not write to the Swarm, though. The module compares what the command
+    asks for with what there is, and sends only what differs. A stack that is as it should be is not written to at all.
+    Its services keep their versions, their tasks and their rollback targets.
+  - Everything is planned before anything is written. What cannot be done, such as other content for an existing config or secret,
+    fails the task with all reasons at once and changes nothing.
+  - After writing, the module waits until all services run. It fails when a service cannot arrive, with the errors and last log lines of its
+    tasks. A stack that is unchanged but broken fails too.
+  - Run it on a manager of the Swarm.
+options:
+  name:
+    description:
+      - The name of the stack.
+    type: str
+    required: true
+  files:
+    description:
+      - Compose files, merged from left to right.
+      - They are on the controller and are found as templates and files are, in the role, beside the playbook, or by an absolute path.
+        They are sent together with all files that they name in C(configs), C(secrets) and C(env_file), relative to the first of them.
+        On the manager they lie in memory for the time of the task, readable by the task's user only.
+      - With O(remote_src=true) they are paths on the manager.
+    type: list
+    elements: path
+    default: []
+  remote_src:
+    description:
+      - The O(files), and all files that they name, are on the manager already.
+    type: bool
+    default: false
+  definitions:
+    description:
+      - Compose definitions given right here, merged after the O(files).
+    type: list
+    elements: dict
+    default: []
+  env:
+    description:
+      - Values for C(${NAME}) in the Compose files.
+    type: dict
+    default: {}
+  prune:
+    description:
+      - Also remove services of the stack that its definition no longer names. This is done last, when all the others run.
+      - Networks, configs and secrets that are no longer named stay, as with C(docker stack deploy). They are in the plan as V(orphan).
+    type: bool
+    default: false
+  with_registry_auth:
+    description:
+      - Send the manager's registry logins to the nodes, so that they can pull.
+    type: bool
+    default: false
+  resolve_image:
+    description:
+      - When to ask the registry for the digest of an image, so that all nodes run the same one.
+      - Use V(never) for images that are in no registry.
+    type: str
+    choices: [always, changed, never]
+    default: always
+  state:
+    description:
+      - V(present) deploys the stack. This needs O(files) or O(definitions).
+      - V(absent) removes it, and returns when its services, tasks, networks, configs and secrets are all gone. Volumes stay.
+    type: str
+    choices: [present, absent]
+    default: present
+  wait:
+    description:
+      - Wait until all services run, and fail if they do not.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How long to wait until all services run, or with O(state=absent) until all is gone, in seconds.
+    type: int
+    default: 300
+  _bundle:
+    description:
+      - Files, definitions and values from the controller. The action plugin fills it in; nothing of it is ever shown.
+    type: str
+extends_documentation_fragment:
+  - apiary.swarm.connection
+requirements:
+  - The C(docker) command on the managed host (Debian's C(docker-cli), Docker's C(docker-ce-cli))
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Where there is no Swarm yet, all that can be told is that the stack would be created.
+  diff_mode:
+    support: full
+    details:
+      - The content of secrets is never shown, and that of configs as a digest. The environment of services is shown.
+  idempotent:
+    support: full
+author:
+  - The apiary.swarm authors (@apiary)
+seealso:
+  - module: apiary.swarm.registry_stack
+"""
+
+EXAMPLES = r"""
+- name: Deploy the shop
+  apiary.swarm.stack:
+    name: shop
+    files:
+      - shop/compose.yml
+      - shop/compose.production.yml
+    env:
+      TAG: "2.4.1"
+    prune: true
+
+- name: Deploy one service from an inline definition
+  apiary.swarm.stack:
+    name: cache
+    definitions:
+      - services:
+          redis:
+            image: registry.example.org:5000/redis:8
+            deploy:
+              endpoint_mode: dnsrr
+
+- name: Remove the shop
+  apiary.swarm.stack:
+    name: shop
+    state: absent
+"""
+
+RETURN = r"""
+plan:
+  description: What the task did, or in check mode would do, to each object of the stack.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: V(service), V(network), V(config) or V(secret); V(stack) for the whole, where there is no Swarm yet.
+      type: str
+      sample: service
+    name:
+      description: The object's name.
+      type: str
+      sample: shop_web
+    action:
+      description:
+        - V(create), V(update), V(remove) or V(unchanged).
+        - V(orphan) is an object that the definition no longer names and that stays.
+      type: str
+      sample: update
+    changes:
+      description: What differs, as paths in the words of the Engine API.
+      type: list
+      elements: str
+      sample: [TaskTemplate.ContainerSpec.Image]
+    replaces_tasks:
+      description: Whether running tasks are replaced, V(no), V(some) (those on nodes that no longer match) or V(all).
+      type: str
+      sample: all
+services:
+  description: What each service has come to. Empty in check mode, with O(wait=false) and with O(state=absent).
+  returned: success
+  type: dict
+  sample:
+    shop_web: 3/3 running
+    shop_migrate: ran to completion
+diff:
+  description: The objects that change, before and after, in the words of the Engine API.
+  returned: success
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import Flags
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "files": {"type": "list", "elements": "path", "default": []},
+    "remote_src": {"type": "bool", "default": False},
+    "definitions": {"type": "list", "elements": "dict", "default": []},
+    "env": {"type": "dict", "default": {}},
+    "prune": {"type": "bool", "default": False},
+    "with_registry_auth": {"type": "bool", "default": False},
+    "resolve_image": {"type": "str", "choices": ["always", "changed", "never"], "default": "always"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+    # Files, definitions and values from the controller, packed by the action plugin: nothing of them is shown anywhere.
+    "_bundle": {"type": "str", "no_log": True},
+    **CONNECTION_OPTIONS,
+}
+
+
+def desired_stack(params: dict[str, Any]) -> Wish:
+    """The wish of the task's options.
+
+    :raises SwarmError: there is nothing to deploy.
+    """
+    bundle = unpack(params["_bundle"])
+    wish = Wish(
+        stack=params["name"],
+        files=params["files"],
+        definitions=params["definitions"] + bundle.get("definitions", []),
+        env={**params["env"], **bundle.get("env", {})},
+        bundle=bundle,
+        flags=Flags(params["with_registry_auth"], params["resolve_image"]),
+        prune=params["prune"],
+        wait=params["wait"],
+        wait_timeout=params["wait_timeout"],
+    )
+    if not (wish.files or wish.definitions or bundle.get("files")):
+        raise SwarmError(f"Could not deploy stack '{wish.stack}': there is nothing to deploy. Give files or definitions.")
+    return wish
+
+
+def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
+    """Deploy or remove."""
+    if params["state"] == "absent":
+        return absent(client, converge.check, params["name"], params["wait_timeout"])
+    return present(client, converge.check, desired_stack(params))
+
+
+def main() -> None:
+    """Run as a module."""
+    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,306 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: swarm_init
+short_description: Make this host manage an initialised Swarm with these options
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Initialises a swarm on this host, or brings the options of the swarm that it manages to the given values.
+  - An option that is not given keeps its value. Nothing is written when all values are as they should be.
+  - Some options can only be given at the beginning. On an existing swarm a different value of one of them is an error.
+extends_documentation_fragment:
+  - apiary.swarm.connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  advertise_addr:
+    description:
+      - The address that the other nodes are told, as C(address), C(interface), or either with C(:port).
+      - Only at the beginning.
+    type: str
+  listen_addr:
+    description:
+      - The address that is listened on for the other managers. The engine takes V(0.0.0.0:2377) if it is not given.
+      - Only at the beginning.
+    type: str
+  data_path_addr:
+    description:
+      - The address or interface for the traffic between containers.
+      - Only at the beginning.
+    type: str
+  data_path_port:
+    description:
+      - The UDP port for the traffic between containers, from 1024 to 49151. The engine takes 4789 if it is not given.
+      - Only at the beginning.
+    type: int
+  default_addr_pool:
+    description:
+      - The address ranges from which overlay networks get theirs. The engine takes V(10.0.0.0/8) if they are not given.
+      - Only at the beginning.
+    type: list
+    elements: str
+  default_addr_pool_mask_length:
+    description:
+      - The prefix length of an overlay network from O(default_addr_pool), from 8 to 30. The engine takes 24 if it is not given.
+      - Only at the beginning, and together with O(default_addr_pool).
+    type: int
+  availability:
+    description:
+      - The availability of this node. Only at the beginning; later use M(apiary.swarm.node).
+    type: str
+    choices: [active, pause, drain]
+  autolock:
+    description:
+      - Whether a manager that restarts waits for the unlock key.
+    type: bool
+  task_history_limit:
+    description:
+      - How many old tasks of each slot are kept.
+    type: int
+  snapshot_interval:
+    description:
+      - How many log entries there are between raft snapshots.
+    type: int
+  max_snapshots:
+    description:
+      - How many raft snapshots are kept beside the newest.
+    type: int
+  dispatcher_heartbeat:
+    description:
+      - How often a node tells that it lives, such as V(5s).
+    type: str
+  cert_expiry:
+    description:
+      - How long a node's certificate is valid, such as V(2160h). At least one hour.
+    type: str
+  external_ca:
+    description:
+      - The external authorities that sign certificates, all of them. V([]) removes them.
+    type: list
+    elements: dict
+    suboptions:
+      protocol:
+        description:
+          - The protocol that it speaks.
+        type: str
+        choices: [cfssl]
+        default: cfssl
+      url:
+        description:
+          - Where it answers.
+        type: str
+        required: true
+      options:
+        description:
+          - Options of the protocol.
+        type: dict
+        default: {}
+  labels:
+    description:
+      - The labels of the swarm object, all of them. V({}) removes them.
+    type: dict
+  wait_timeout:
+    description:
+      - How long to wait until this host controls the swarm, in seconds.
+    type: int
+    default: 60
+notes:
+  - There is no option for the default log driver of services, because no Engine keeps it
+    (U(https://github.com/moby/moby/issues/53396)). Set C(log-driver) in each engine's C(daemon.json).
+seealso:
+  - module: apiary.swarm.swarm_join
+  - module: apiary.swarm.node
+  - module: apiary.swarm.swarm_info
+"""
+
+EXAMPLES = r"""
+- name: Initialise the swarm
+  apiary.swarm.swarm_init:
+    advertise_addr: 10.0.0.11
+    default_addr_pool: [10.20.0.0/16]
+    default_addr_pool_mask_length: 24
+    task_history_limit: 3
+
+- name: Let node certificates live for 30 days
+  apiary.swarm.swarm_init:
+    cert_expiry: 720h
+"""
+
+RETURN = r"""
+cluster_id:
+  description: The swarm's ID; V(null) in check mode on a host that is in no swarm.
+  type: str
+  returned: success
+  sample: 9r2r2h6tyqcqk2zm3lnzkzv0t
+node_id:
+  description: This host's NodeID; V(null) in check mode on a host that is in no swarm.
+  type: str
+  returned: success
+  sample: tnnc9yxkbkzqi0lh9b6cb0r8k
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
+from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._cluster import (
+    cluster_options,
+    cluster_spec,
+    init_body,
+    wanted_at_init,
+    wanted_options,
+)
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
+    check_local_addresses,
+    host_name,
+    is_manager,
+    lost_quorum,
+    settled_info,
+    swarm_error,
+)
+from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_until
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "advertise_addr": {"type": "str"},
+    "listen_addr": {"type": "str"},
+    "data_path_addr": {"type": "str"},
+    "data_path_port": {"type": "int"},
+    "default_addr_pool": {"type": "list", "elements": "str"},
+    "default_addr_pool_mask_length": {"type": "int"},
+    "availability": {"type": "str", "choices": ["active", "pause", "drain"]},
+    "autolock": {"type": "bool"},
+    "task_history_limit": {"type": "int"},
+    "snapshot_interval": {"type": "int"},
+    "max_snapshots": {"type": "int"},
+    "dispatcher_heartbeat": {"type": "str"},
+    "cert_expiry": {"type": "str"},
+    "external_ca": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "protocol": {"type": "str", "choices": ["cfssl"], "default": "cfssl"},
+            "url": {"type": "str", "required": True},
+            "options": {"type": "dict", "default": {}},
+        },
+    },
+    "labels": {"type": "dict"},
+    "wait_timeout": {"type": "int", "default": 60},
+}
+ACTION = "initialise the swarm on host '{}'"
+CANNOT_CHANGE = "Take the option away; a different value takes a new swarm"
+
+
+def desired_swarm(current: dict[str, Any], wanted: dict[str, Any], at_init: dict[str, Any]) -> dict[str, Any]:
+    """The options that should be: those that are, with those that are given; all that is given on a host in no swarm."""
+    return {**current, **wanted} if current["initialised"] else {"initialised": True, **at_init, **wanted}
+
+
+def check_usable(info: dict[str, Any]) -> bool:
+    """Whether this host manages a swarm (True) or is in none (False); anything else is an error."""
+    state, action = info["Swarm"]["LocalNodeState"], ACTION.format(host_name(info))
+    if state == "inactive":
+        return False
+    if state == "locked":
+        raise could_not(action, "it is a manager whose swarm is locked", "Unlock it with 'docker swarm unlock'")
+    if state != "active":
+        cause = swarm_error(info) or "it has not reached any manager"
+        raise could_not(
+            action,
+            f"it is in a swarm and its state is '{state}': {cause}",
+            "Bring the other managers back, or leave that swarm with apiary.swarm.swarm_leave and force",
+        )
+    if not is_manager(info):
+        raise could_not(
+            action,
+            "it is a worker of a swarm",
+            "Run the task on a manager, or leave that swarm with apiary.swarm.swarm_leave",
+        )
+    if lost_quorum(info):
+        raise could_not(action, f"its swarm has no quorum: {lost_quorum(info)}", "Bring the other managers back")
+    return True
+
+
+def check_unchanged(info: dict[str, Any], client: Client, at_init: dict[str, Any], params: dict[str, Any]) -> list[str]:
+    """An init-only option with another value than the swarm's is an error; returns warnings."""
+    cluster, action = info["Swarm"]["Cluster"], f"change the swarm on host '{host_name(info)}'"
+    actual: dict[str, Any] = {
+        "data_path_port": cluster.get("DataPathPort") or 4789,
+        "default_addr_pool": [str(pool) for pool in cluster.get("DefaultAddrPool") or []],
+        "default_addr_pool_mask_length": cluster.get("SubnetSize"),
+    }
+    if "availability" in at_init:
+        node = _spec.find_node(client.nodes(), info["Swarm"]["NodeID"], "find node")
+        actual["availability"] = node["Spec"]["Availability"]
+    for option, value in actual.items():
+        if option in at_init and at_init[option] != value:
+            advice = CANNOT_CHANGE if option != "availability" else "Use apiary.swarm.node to change it"
+            raise could_not(action, f"{option} is {value!r} and not {at_init[option]!r}, and can only be given at init", advice)
+    return check_local_addresses(info, params, action, CANNOT_CHANGE)
+
+
+def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
+    """Initialise or update, read back."""
+    wanted, at_init = wanted_options(params), wanted_at_init(params)
+    seen: dict[str, Any] = {}
+    warnings: list[str] = []
+
+    def observe() -> tuple[Any, Any]:
+        info = settled_info(client, params["wait_timeout"])
+        seen.update(info["Swarm"])
+        if not check_usable(info):
+            return {"initialised": False}, info
+        warnings[:] = check_unchanged(info, client, at_init, params)
+        return {"initialised": True, **cluster_options(info["Swarm"]["Cluster"]["Spec"])}, info
+
+    def apply(before: Any, after: Any, info: Any) -> None:
+        if before["initialised"]:
+            cluster = info["Swarm"]["Cluster"]
+            client.swarm_update(cluster["Version"]["Index"], cluster_spec(cluster["Spec"], wanted))
+        else:
+            client.swarm_init(init_body(wanted, at_init))
+        read = wait_until(
+            client.info,
+            lambda info: is_manager(info) and not lost_quorum(info),
+            f"see host '{host_name(info)}' in control of the swarm",
+            params["wait_timeout"],
+        )
+        seen.update(read["Swarm"])
+        kept = cluster_options(read["Swarm"]["Cluster"]["Spec"])
+        for option, value in wanted.items():
+            if kept[option] != value:
+                raise could_not(
+                    f"set option '{option}' of the swarm",
+                    f"the engine made {kept[option]!r} of {value!r}",
+                    "Give another value",
+                )
+
+    outcome = converge(observe, lambda current: desired_swarm(current, wanted, at_init), apply)
+    return {
+        "changed": outcome["changed"],
+        "diff": outcome["diff"],
+        "cluster_id": (seen.get("Cluster") or {}).get("ID"),
+        "node_id": seen.get("NodeID") or None,
+        "warnings": warnings,
+    }
+
+
+def main() -> None:
+    """Run as a module."""
+    execute(AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True), run)
+
+
+if __name__ == "__main__":
+    main()

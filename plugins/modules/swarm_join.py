@@ -1,0 +1,308 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: swarm_join
+short_description: Make this host a member of a Swarm in a role
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Joins this host to a swarm, or verifies that it is a member of it, in the role that is asked for.
+  - Each manager's address is probed, and those that answer are tried in turn. What an earlier attempt left half done is cleaned up.
+  - The swarm is told by its root certificate, whose digest the join token holds, or by its ID. On workers
+    both are read from the engine's swarm folder, which takes root.
+  - A manager that is to be a worker is demoted, never below quorum. A worker that is to be a manager is an error,
+    because only a manager can promote it; see M(apiary.swarm.node).
+extends_documentation_fragment:
+  - apiary.swarm.connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  role:
+    description:
+      - What this host is in the swarm. It has to be the role that O(join_token) is for.
+    type: str
+    choices: [worker, manager]
+    required: true
+  join_token:
+    description:
+      - The swarm's join token for O(role).
+      - Not needed on a host that is a member already, if O(cluster_id) is given, and in check mode on one that is not.
+    type: str
+  cluster_id:
+    description:
+      - The swarm's ID, as M(apiary.swarm.swarm_info) returns it. With it the membership is verified without a token.
+    type: str
+  remote_addrs:
+    description:
+      - The addresses of the swarm's managers, as C(host) or C(host:port), in any order. The usual port is 2377.
+      - Only needed to join.
+    type: list
+    elements: str
+    default: []
+  advertise_addr:
+    description:
+      - The address that the other nodes are told, as C(address), C(interface), or either with C(:port).
+      - On a member a different value is an error.
+    type: str
+  listen_addr:
+    description:
+      - The address that a manager listens on for the others. The engine takes V(0.0.0.0:2377) if it is not given.
+      - On a member a different value is an error.
+    type: str
+  data_path_addr:
+    description:
+      - The address or interface for the traffic between containers.
+      - On a member a different value is an error.
+    type: str
+  availability:
+    description:
+      - The availability with which this host joins. On a member it is not looked at; see M(apiary.swarm.node).
+    type: str
+    choices: [active, pause, drain]
+    default: active
+  leave_other_swarm:
+    description:
+      - Whether a host that is a member of another swarm leaves that one by force. Without it this is an error.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How long to wait for each step, in seconds.
+    type: int
+    default: 60
+seealso:
+  - module: apiary.swarm.swarm_info
+  - module: apiary.swarm.swarm_leave
+  - module: apiary.swarm.node
+"""
+
+EXAMPLES = r"""
+- name: Join as a worker
+  apiary.swarm.swarm_join:
+    role: worker
+    join_token: "{{ swarm_tokens.join_tokens.worker }}"
+    remote_addrs: [10.0.0.11, 10.0.0.12, 10.0.0.13]
+
+- name: Verify that this host is a manager of the swarm
+  apiary.swarm.swarm_join:
+    role: manager
+    cluster_id: 9r2r2h6tyqcqk2zm3lnzkzv0t
+"""
+
+RETURN = r"""
+cluster_id:
+  description: The swarm's ID; V(null) in check mode on a host that is no member yet.
+  type: str
+  returned: success
+node_id:
+  description: This host's NodeID; V(null) in check mode on a host that is no member yet.
+  type: str
+  returned: success
+remote_addr:
+  description: The manager that was joined; V(null) if this host was a member already.
+  type: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
+from ansible_collections.apiary.swarm.plugins.module_utils._certificate import root_digest, token_digest
+from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._join import join, leave
+from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
+    check_local_addresses,
+    demote_self,
+    host_name,
+    is_manager,
+    lost_quorum,
+    own_certificate,
+    settled_info,
+    swarm_error,
+    swarm_file,
+)
+from ansible_collections.apiary.swarm.plugins.module_utils._wait import manager_reachable, node_ready, wait_until
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "role": {"type": "str", "choices": ["worker", "manager"], "required": True},
+    "join_token": {"type": "str", "no_log": True},
+    "cluster_id": {"type": "str"},
+    "remote_addrs": {"type": "list", "elements": "str", "default": []},
+    "advertise_addr": {"type": "str"},
+    "listen_addr": {"type": "str"},
+    "data_path_addr": {"type": "str"},
+    "availability": {"type": "str", "choices": ["active", "pause", "drain"], "default": "active"},
+    "leave_other_swarm": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 60},
+}
+ACTION = "join the swarm with host '{}'"
+KEEP_ADDRESS = "Take the option away, or let the host leave the swarm first"
+
+
+def check_params(params: dict[str, Any]) -> None:
+    """Refuse what cannot work, before anything is asked or written."""
+    for option in ("advertise_addr", "listen_addr", "data_path_addr"):
+        if params[option] is not None:
+            _spec.split_address(option, params[option])
+    for address in params["remote_addrs"]:
+        _spec.split_address("remote_addrs", address)
+    if params["join_token"] is not None and not token_digest(params["join_token"].strip()):
+        raise could_not(
+            "join the swarm",
+            "join_token is not a join token, which begins with SWMTKN-",
+            "Take it from apiary.swarm.swarm_info",
+        )
+
+
+def membership(info: dict[str, Any], params: dict[str, Any]) -> str:
+    """What this host is: V(none), V(half) joined, V(wanted) or V(other) swarm's member."""
+    swarm, action = info["Swarm"], ACTION.format(host_name(info))
+    if swarm["LocalNodeState"] == "inactive":
+        return "none"
+    if swarm["LocalNodeState"] == "locked":
+        raise could_not(action, "it is a manager whose swarm is locked", "Unlock it with 'docker swarm unlock'")
+    cluster_id = (swarm.get("Cluster") or {}).get("ID")
+    if params["cluster_id"] and cluster_id:
+        return "wanted" if cluster_id == params["cluster_id"] else "other"
+    certificate = own_certificate(info)
+    if certificate is None:
+        if swarm["LocalNodeState"] != "active":
+            return "half"
+        raise could_not(
+            action,
+            "it is a member of a swarm whose certificates are not on this host",
+            "Use the engine of the host itself",
+        )
+    if not params["cluster_id"] and not params["join_token"]:
+        raise could_not(
+            action,
+            "it is a member of a swarm, but of which one it should be is not said",
+            "Give cluster_id or join_token",
+        )
+    if params["cluster_id"]:
+        return "wanted" if certificate.cluster_id == params["cluster_id"] else "other"
+    root = swarm_file(info, "certificates/swarm-root-ca.crt") or b""
+    return "wanted" if root_digest(root) == token_digest((params["join_token"] or "").strip()) else "other"
+
+
+def current_state(info: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """Whether this host is a member of the wanted swarm, and its role there; refuses what must not be touched."""
+    kind, swarm, action = membership(info, params), info["Swarm"], ACTION.format(host_name(info))
+    if kind == "other" and not params["leave_other_swarm"]:
+        raise could_not(
+            action,
+            "it is a member of another swarm, or its root certificate was renewed after the token was made",
+            "Give a fresh token or the cluster_id, or set leave_other_swarm",
+        )
+    if kind == "wanted" and swarm["LocalNodeState"] != "active":
+        raise could_not(
+            action,
+            f"it is a member, but its state is '{swarm['LocalNodeState']}': {swarm_error(info) or 'no manager answers it'}",
+            "Bring the managers back; if the swarm has forgotten the host, let it leave with apiary.swarm.swarm_leave and force",
+        )
+    role = "manager" if is_manager(info) else "worker"
+    return {"member": kind == "wanted", "other_swarm": kind == "other", "role": role if kind == "wanted" else None}
+
+
+def desired_state(current: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """A member of this swarm, of no other, in this role."""
+    if current["member"] and current["role"] == "worker" and params["role"] == "manager":
+        raise could_not(
+            "make this host a manager",
+            "it is a worker of the swarm, and only a manager can promote it",
+            "Run apiary.swarm.node with role manager on a manager",
+        )
+    return {"member": True, "other_swarm": False, "role": params["role"]}
+
+
+def verify(client: Client, params: dict[str, Any], name: str) -> dict[str, Any]:
+    """Wait until this host is seen as a member in its role; returns C(GET /info)."""
+
+    def role_problem(info: dict[str, Any]) -> str:
+        swarm = info["Swarm"]
+        if swarm["LocalNodeState"] != "active":
+            return f"its state is '{swarm['LocalNodeState']}': {swarm_error(info) or 'no reason given'}"
+        if is_manager(info) != (params["role"] == "manager"):
+            return f"it is a {'manager' if is_manager(info) else 'worker'}; the token may be that of the other role"
+        certificate = own_certificate(info)
+        if certificate is not None and certificate.role != params["role"]:
+            return f"its certificate is still that of a {certificate.role}"
+        return lost_quorum(info) or ""
+
+    limit, what = params["wait_timeout"], f"see host '{name}' as a {params['role']} of the swarm"
+    info = wait_until(client.info, lambda info: not role_problem(info), what, limit, explain=role_problem)
+    if params["role"] == "manager":
+        node_id = info["Swarm"]["NodeID"]
+        wait_until(
+            lambda: _spec.find_node(client.nodes(), node_id, "find node"),
+            lambda node: node_ready(node) and manager_reachable(node),
+            f"see manager '{name}' ready and reachable",
+            limit,
+            explain=lambda node: f"it is {_spec.node_state(node)}",
+        )
+    if membership(info, params) != "wanted":
+        raise could_not(ACTION.format(name), "it is a member of another swarm", "Check remote_addrs and cluster_id")
+    return info
+
+
+def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
+    """Join, demote or nothing; then verify."""
+    check_params(params)
+    seen: dict[str, Any] = {"warnings": [], "remote_addr": None}
+
+    def observe() -> tuple[Any, Any]:
+        info = seen["info"] = settled_info(client, params["wait_timeout"])
+        current, action = current_state(info, params), ACTION.format(host_name(info))
+        if current["member"]:
+            seen["warnings"] = check_local_addresses(info, params, action, KEEP_ADDRESS)
+        # In check mode the task that would have made the swarm, and with it the token, may not have run.
+        elif not converge.check and not (params["join_token"] and params["remote_addrs"]):
+            raise could_not(action, "it is no member yet, and that takes join_token and remote_addrs", "Give both")
+        return current, info
+
+    def apply(before: Any, _after: Any, info: Any) -> None:
+        if before["member"]:
+            demote_self(client, info["Swarm"]["NodeID"], host_name(info), params["wait_timeout"])
+            return
+        if info["Swarm"]["LocalNodeState"] != "inactive":
+            leave(client, params["wait_timeout"])
+        seen["remote_addr"] = join(client, params, ACTION.format(host_name(info)))
+
+    outcome = converge(observe, lambda current: desired_state(current, params), apply)
+    info = seen.pop("info")
+    if not converge.check:
+        info = verify(client, params, host_name(info))
+    member = info["Swarm"]["LocalNodeState"] != "inactive" and (outcome["before"]["member"] or not converge.check)
+    certificate = own_certificate(info) if member else None
+    return {
+        "changed": outcome["changed"],
+        "diff": outcome["diff"],
+        "cluster_id": certificate.cluster_id if certificate else None,
+        "node_id": info["Swarm"].get("NodeID") if member else None,
+        **seen,
+    }
+
+
+def main() -> None:
+    """Run as a module."""
+    module = AnsibleModule(
+        argument_spec={**CONNECTION_OPTIONS, **OPTIONS},
+        supports_check_mode=True,
+    )
+    execute(module, run)
+
+
+if __name__ == "__main__":
+    main()

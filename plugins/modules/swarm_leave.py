@@ -1,0 +1,158 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: swarm_leave
+short_description: Make this host leave its Swarm
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Makes sure that this host is in no swarm.
+  - A manager drains itself, waits until it is empty, demotes itself and leaves, if the other managers keep a quorum.
+  - A worker leaves. To drain it before is a manager's business; see M(apiary.swarm.node).
+  - The node stays in the list of the others as Down; remove it with M(apiary.swarm.node) and O(apiary.swarm.node#module:state=absent).
+extends_documentation_fragment:
+  - apiary.swarm.connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  force:
+    description:
+      - Whether to leave also when this costs the swarm its quorum or, on the last manager, ends it; and when the
+        state of the membership is an error or locked. The host then leaves at once.
+      - Where all is well it makes no difference.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How long to wait for each step, in seconds.
+    type: int
+    default: 120
+seealso:
+  - module: apiary.swarm.swarm_join
+  - module: apiary.swarm.node
+"""
+
+EXAMPLES = r"""
+- name: Leave the swarm in good order
+  apiary.swarm.swarm_leave:
+
+- name: End the swarm on its last manager
+  apiary.swarm.swarm_leave:
+    force: true
+"""
+
+RETURN = r"""
+node_id:
+  description: The NodeID that this host had, or has in check mode; V(null) if it was in no swarm.
+  type: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
+from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
+    change_node,
+    demote_self,
+    host_name,
+    is_manager,
+    lost_quorum,
+    own_certificate,
+    settled_info,
+    silent_member,
+    swarm_error,
+    wait_until_empty,
+)
+from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_until
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "force": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "int", "default": 120},
+}
+ACTION = "leave the swarm with host '{}'"
+
+
+def current_state(info: dict[str, Any]) -> dict[str, Any]:
+    """Whether this host is a member, and its role."""
+    if info["Swarm"]["LocalNodeState"] == "inactive":
+        return {"member": False}
+    return {"member": True, "role": "manager" if is_manager(info) else "worker"}
+
+
+def desired_state(_current: dict[str, Any]) -> dict[str, Any]:
+    """A member of no swarm."""
+    return {"member": False}
+
+
+def refusal(info: dict[str, Any], client: Client) -> str | None:
+    """Why this host should not leave; None where it may."""
+    swarm, silent = info["Swarm"], silent_member(info)
+    if silent:
+        raise could_not(ACTION.format(host_name(info)), silent, "Start the engine")
+    if swarm["LocalNodeState"] in ("inactive", "active") and not is_manager(info):
+        return None
+    if swarm["LocalNodeState"] == "pending" and own_certificate(info) is None:
+        return None  # it has never got in
+    if swarm["LocalNodeState"] != "active":
+        return f"its state is '{swarm['LocalNodeState']}': {swarm_error(info) or 'no manager answers it'}"
+    if lost_quorum(info):
+        return f"the swarm has no quorum: {lost_quorum(info)}"
+    return _spec.quorum_refusal(client.nodes(), swarm["NodeID"])
+
+
+def leave_in_order(client: Client, node_id: str, name: str, timeout: float) -> None:
+    """A manager drains and demotes itself before it leaves."""
+    change_node(client, node_id, {"Availability": "drain"})
+    wait_until_empty(client, node_id, name, timeout)
+    demote_self(client, node_id, name, timeout)
+
+
+def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
+    """Leave, if nothing speaks against it."""
+    seen: dict[str, Any] = {}
+
+    def observe() -> tuple[Any, Any]:
+        info = settled_info(client, params["wait_timeout"])
+        reason = refusal(info, client)
+        if reason and not params["force"]:
+            raise could_not(ACTION.format(host_name(info)), reason, "Put that right first, or set force to leave whatever it costs")
+        seen["node_id"] = info["Swarm"].get("NodeID") or None
+        return current_state(info), (info, reason)
+
+    def apply(before: Any, _after: Any, context: Any) -> None:
+        (info, reason), name, timeout = context, host_name(context[0]), params["wait_timeout"]
+        if before["role"] == "manager" and not reason:
+            leave_in_order(client, info["Swarm"]["NodeID"], name, timeout)
+        client.swarm_leave(force=bool(reason) or info["Swarm"]["LocalNodeState"] != "active")
+        wait_until(
+            client.info,
+            lambda info: info["Swarm"]["LocalNodeState"] == "inactive",
+            f"see host '{name}' outside the swarm",
+            timeout,
+        )
+
+    outcome = converge(observe, desired_state, apply)
+    return {"changed": outcome["changed"], "diff": outcome["diff"], "node_id": seen["node_id"]}
+
+
+def main() -> None:
+    """Run as a module."""
+    module = AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True)
+    execute(module, run, without_engine=True)
+
+
+if __name__ == "__main__":
+    main()

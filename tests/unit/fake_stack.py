@@ -1,0 +1,211 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An Engine that holds a stack's objects, and a docker command that talks as the real one does.
+
+The command is a script of its own, so the recorder, its socket and the run of a process are tested for real.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+
+KINDS = ("services", "networks", "configs", "secrets")
+NODE = {
+    "ID": "node1",
+    "Description": {"Hostname": "one"},
+    "Spec": {"Role": "manager", "Availability": "active", "Labels": {"registry": "true"}},
+    "Status": {"State": "ready", "Addr": "0.0.0.0"},
+    "ManagerStatus": {"Addr": "192.0.2.1:2377"},
+}
+
+# What docker stack deploy sends, in its order, for the few words of Compose that the tests use.
+COMMAND = r"""
+import base64, http.client, json, os, socket, sys
+
+class Connection(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(os.environ["DOCKER_HOST"][len("unix://"):])
+
+connection = Connection("docker")
+
+def call(method, path, body=None):
+    connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status >= 400 and answer.status != 404:
+        sys.exit("Error response from daemon: " + json.loads(text)["message"])
+    return None if answer.status == 404 else json.loads(text) if text else None
+
+arguments, stack, project = sys.argv[1:], sys.argv[-1], {}
+for word, path in zip(arguments, arguments[1:]):
+    if word == "--compose-file":
+        folder = os.path.dirname(path)
+        for name, section in json.load(open(path)).items():
+            project.setdefault(name, {}).update(section) if isinstance(section, dict) else None
+for word in project.get("complain", {}):
+    sys.exit(word + " Additional property foo is not allowed")
+for word in project.get("unknown", {}):
+    call("POST", "/v1.41/plugins/pull")
+print("Since --detach=false was not specified, tasks will be created in the background.", file=sys.stderr)
+for word in project.get("warn", {}):
+    print(word, file=sys.stderr)
+labels = {"com.docker.stack.namespace": stack}
+call("HEAD", "/_ping"), call("GET", "/v1.41/info")
+OF_STACK = '?filters={"label":{"com.docker.stack.namespace=' + stack + '":true}}'
+networks = {item["Name"] for item in call("GET", "/v1.41/networks" + OF_STACK)}
+for name, item in project.get("networks", {}).items():
+    if stack + "_" + name not in networks:
+        call("POST", "/v1.41/networks/create", {"Name": stack + "_" + name, "Driver": "overlay", "Labels": labels, **item})
+for kind in ("secrets", "configs"):
+    for name, item in project.get(kind, {}).items():
+        full = stack + "_" + name
+        spec = {"Name": full, "Labels": labels, "Data": base64.b64encode(item["text"].encode()).decode()}
+        live = call("GET", "/v1.41/%s/%s" % (kind, full))
+        update = "/v1.41/%s/%s/update?version=%d" % (kind, live["ID"], live["Version"]["Index"]) if live else ""
+        call("POST", update or "/v1.41/%s/create" % kind, spec)
+listed = call("GET", "/v1.41/services" + OF_STACK)
+existing = {item["Spec"]["Name"]: item for item in listed}
+for name, item in project.get("services", {}).items():
+    full = stack + "_" + name
+    spec = {"Name": full, "Labels": {**labels, "com.docker.stack.image": item["image"]},
+            "TaskTemplate": {"ContainerSpec": {"Image": item["image"]}}, "Mode": item.get("mode", {"Replicated": {}}), "EndpointSpec": {}}
+    container = spec["TaskTemplate"]["ContainerSpec"]
+    container["Env"] = [item["env"]] if "env" in item else None
+    container["Mounts"] = [{"Type": "bind", "Target": "/x", "Source": os.path.join(folder, "x")}] if "bind" in item else None
+    for secret in item.get("secrets", []):
+        found = call("GET", '/v1.41/secrets?filters={"name":{"' + stack + "_" + secret + '":true}}')
+        container.setdefault("Secrets", []).append({"SecretID": found[0]["ID"], "SecretName": found[0]["Spec"]["Name"]})
+    call("GET", "/v1.41/distribution/" + item["image"] + "/json")
+    live = existing.get(full)
+    target = "/v1.41/services/%s/update?version=%d" % (live["ID"], live["Version"]["Index"]) if live else "/v1.41/services/create"
+    made = call("POST", target, spec)
+    call("GET", "/v1.41/services/" + (live or made)["ID"])["UpdateStatus"]
+"""
+
+
+def install_command(folder: Path) -> str:
+    """Put the command into a folder; its path."""
+    path = folder / "docker"
+    path.write_text(f"#!{sys.executable}\n{COMMAND}")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+class StackEngine:
+    """One manager; tasks run at once unless told otherwise.
+
+    :ivar requests: all requests, as C(METHOD path).
+    :ivar writes: those that stored something.
+    :ivar task_state: the state that tasks come to.
+    :ivar interrupted: how many writes come too late because somebody else wrote.
+    """
+
+    def __init__(self, manager: bool = True) -> None:
+        self.manager = manager
+        self.objects: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
+        self.requests: list[str] = []
+        self.writes: list[str] = []
+        self.task_state, self.task_error = "running", ""
+        self.interrupted = 0
+        self.index = 10
+
+    @property
+    def client(self) -> Client:
+        """The words of this Engine."""
+        return Client(self.answer, "1.41")
+
+    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+        """One request."""
+        url = urlsplit(target)
+        path = re.sub(r"^/v[\d.]+", "", url.path)
+        self.requests.append(f"{method} {path}")
+        status, document = self.route(method, path, dict(parse_qsl(url.query)), json.loads(body) if body else {})
+        return status, {"Content-Type": "application/json"}, b"" if document is None else json.dumps(document).encode()
+
+    def route(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> tuple[int, Any]:
+        """The answer to one request."""
+        kind, *rest = path.strip("/").split("/")
+        if method in ("GET", "HEAD"):
+            return self.read(kind, json.loads(query.get("filters", "{}")))
+        if rest == ["create"]:
+            return self.store(kind, path, body)
+        if method == "DELETE":
+            self.writes.append(f"DELETE {path}")
+            return (204, None) if self.objects[kind].pop(rest[0], None) else (404, {"message": "not found"})
+        return self.update(kind, rest[0], path, int(query["version"]), body)
+
+    def read(self, kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
+        """A list, or what else is asked for."""
+        if kind in KINDS:
+            items = copy.deepcopy(list(self.objects[kind].values()))
+            for item in items:
+                item.get("Spec", {}).pop("Data", None) if kind == "secrets" else None
+            return 200, items
+        if kind == "tasks":
+            return 200, [self.task(item) for key, item in self.objects["services"].items() if key in filters.get("service", {key: 1})]
+        if kind == "nodes":
+            return 200, [NODE]
+        if kind == "info":
+            return 200, {"Swarm": {"ControlAvailable": self.manager, "LocalNodeState": "active", "NodeAddr": "192.0.2.1"}}
+        return (200, {"OK": True}) if kind == "_ping" else (404, {"message": "no such registry"})
+
+    def task(self, service: dict[str, Any]) -> dict[str, Any]:
+        """The one task of a service, as old as the world."""
+        return {
+            "ID": "task-" + service["ID"],
+            "ServiceID": service["ID"],
+            "Slot": 1,
+            "NodeID": "node1",
+            "DesiredState": "running",
+            "CreatedAt": "2020-01-01T00:00:00Z",
+            "UpdatedAt": "2020-01-01T00:00:00Z",
+            "Status": {"State": self.task_state, "Err": self.task_error},
+        }
+
+    def store(self, kind: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """Create an object."""
+        self.index += 1
+        ident = f"{kind[0]}{self.index}"
+        self.writes.append(f"POST {path} {body['Name']}")
+        if kind == "networks":
+            self.objects[kind][ident] = {**body, "Id": ident, "Scope": "swarm", "IPAM": {"Config": [{"Subnet": "10.0.1.0/24"}]}}
+            return 201, {"Id": ident}
+        self.objects[kind][ident] = {"ID": ident, "Version": {"Index": self.index}, "Spec": body}
+        return 201, {"ID": ident}
+
+    def update(self, kind: str, ident: str, path: str, version: int, body: dict[str, Any]) -> tuple[int, Any]:
+        """Replace a spec, with the Engine's order of checks."""
+        live = self.objects[kind][ident]
+        if kind in ("configs", "secrets") and body.get("Data") != live["Spec"].get("Data"):
+            return 400, {"message": "rpc error: code = InvalidArgument desc = only updates to Labels are allowed"}
+        if "refused" in json.dumps(body):
+            return 400, {"message": "rpc error: code = InvalidArgument desc = this spec is refused"}
+        if version != live["Version"]["Index"] or self.interrupted > 0:
+            if version:
+                self.interrupted -= 1
+            return 500, {"message": "rpc error: code = Unknown desc = update out of sequence"}
+        self.index += 1
+        self.writes.append(f"POST {path} {body['Name']}")
+        live.update(PreviousSpec=live["Spec"], Spec=body, Version={"Index": self.index}, UpdateStatus={"State": "completed"})
+        return 200, {"Warnings": None}
+
+    def named(self, kind: str, name: str) -> dict[str, Any]:
+        """One object."""
+        return next(item for item in self.objects[kind].values() if name in (item.get("Name"), item.get("Spec", {}).get("Name")))
+
+
+def encoded(text: str) -> str:
+    """Base64 of a text."""
+    return base64.b64encode(text.encode()).decode()

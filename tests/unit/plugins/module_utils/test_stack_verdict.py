@@ -1,0 +1,176 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verdicts on services: has it arrived, will it never, or is it still on its way?"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import Look, Memory, Verdict, judge, moment
+
+NOW = 1_800_000_000.0
+
+
+def stamp(ago: float) -> str:
+    """A time of the API, some seconds ago."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", time.gmtime(NOW - ago))
+
+
+def task(
+    state: str, slot: int = 1, ago: float = 0, err: str = "", code: int = 0, desired: str = "", ident: str = "", **more: Any
+) -> dict[str, Any]:
+    """A task as listed."""
+    ended = state in ("failed", "rejected", "complete", "shutdown")
+    return {
+        "ID": ident or f"{state}{slot}{ago}",
+        "Slot": slot,
+        "NodeID": f"node{slot}",
+        "DesiredState": desired or ("shutdown" if ended else "running"),
+        "UpdatedAt": stamp(ago),
+        "Status": {"State": state, **({"Err": err} if err else {}), "ContainerStatus": {"ExitCode": code}},
+        **more,
+    }
+
+
+def service(mode: dict[str, Any] | None = None, update: str = "", policy: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """A service as listed."""
+    return {
+        "ID": "s",
+        "Spec": {"Name": "app_web", "Mode": mode or {"Replicated": {"Replicas": 2}}, "TaskTemplate": {"RestartPolicy": policy or {}}},
+        **({"UpdateStatus": {"State": update}} if update else {}),
+        **more,
+    }
+
+
+def watch(
+    listed: dict[str, Any], tasks: list[dict[str, Any]], touched: str = "create", seconds: int = 60, down: tuple[str, ...] = ()
+) -> tuple[float, Verdict | None]:
+    """Look every second at what does not change; when the verdict came, and which."""
+    memory = Memory()
+    for second in range(seconds):
+        verdict = judge(Look(listed, tasks, set(down), NOW + second, touched), memory)
+        if verdict:
+            return second, verdict
+    return seconds, None
+
+
+RUNNING = [task("running", 1, 100), task("running", 2, 100)]
+ONCE = {"Condition": "none"}
+
+
+def test_a_healthy_service_nobody_touched_is_good_at_once() -> None:
+    assert watch(service(), RUNNING, "unchanged") == (0, Verdict(True, "2/2 running"))
+
+
+def test_a_service_nobody_touched_whose_tasks_are_young_is_watched() -> None:
+    assert watch(service(), [task("running", 1, 2), task("running", 2, 100)], "unchanged") == (3, Verdict(True, "2/2 running"))
+
+
+def test_a_new_service_is_good_after_the_monitor_period() -> None:
+    assert watch(service(), RUNNING) == (5, Verdict(True, "2/2 running"))
+
+
+def test_an_update_that_swarm_has_monitored_is_good() -> None:
+    assert watch(service(update="completed"), RUNNING, "update") == (0, Verdict(True, "2/2 running"))
+
+
+def test_a_failure_starts_the_period_anew() -> None:
+    memory = Memory()
+    for second in range(4):
+        assert judge(Look(service(), RUNNING, set(), NOW + second, "create"), memory) is None
+    failed = [*RUNNING, task("failed", 1, -4, code=1)]
+    assert judge(Look(service(), failed, set(), NOW + 5, "create"), memory) is None
+    assert judge(Look(service(), RUNNING, set(), NOW + 8, "create"), memory) is None
+    assert judge(Look(service(), RUNNING, set(), NOW + 9, "create"), memory) == Verdict(True, "2/2 running")
+
+
+@pytest.mark.parametrize("update", ["paused", "rollback_paused"])
+@pytest.mark.parametrize("touched", ["update", "unchanged"])
+def test_a_paused_update_fails_although_tasks_run(update: str, touched: str) -> None:
+    second, verdict = watch(service(update=update), RUNNING, touched)
+    assert (second, verdict and verdict.good) == (0, False)
+
+
+def test_a_rollback_of_our_update_fails_and_an_older_one_does_not() -> None:
+    assert watch(service(update="rollback_completed"), RUNNING, "update")[1] == Verdict(
+        False, "its update was rolled back to the previous version"
+    )
+    assert watch(service(update="rollback_completed"), RUNNING, "unchanged")[1] == Verdict(True, "2/2 running")
+
+
+@pytest.mark.parametrize("update", ["updating", "rollback_started"])
+def test_an_update_on_its_way_is_waited_for(update: str) -> None:
+    assert watch(service(update=update), RUNNING, "update")[1] is None
+
+
+def test_too_few_tasks_are_waited_for() -> None:
+    assert watch(service(), [task("running", 1, 100), task("preparing", 2)])[1] is None
+
+
+def test_a_task_on_a_node_that_is_down_does_not_count() -> None:
+    assert watch(service(), RUNNING, "unchanged", down=("node2",))[1] is None
+
+
+def test_a_task_without_a_node_fails_after_a_while() -> None:
+    pending = [task("pending", 1, err="no suitable node (scheduling constraints not satisfied on 5 nodes)"), task("running", 2)]
+    assert watch(service(), pending) == (30, Verdict(False, "a task finds no node"))
+
+
+def test_a_start_that_is_rejected_again_and_again_fails() -> None:
+    rejected = [task("rejected", 1, ago, "No such image: web:9") for ago in (20, 10, 0)]
+    assert watch(service(), [*rejected, task("ready", 1)])[1] == Verdict(False, "a task could not be started 3 times")
+
+
+def test_rejections_in_a_short_time_may_pass() -> None:
+    rejected = [task("rejected", 1, ago, "Pool overlaps with other one on this address space") for ago in (2, 1, 0)]
+    assert watch(service(), [*rejected, task("ready", 1)])[1] is None
+
+
+def test_a_program_that_ends_with_an_error_is_given_time() -> None:
+    crashed = [task("failed", 1, ago, "task: non-zero exit (1)", code=1) for ago in (40, 20, 0)]
+    assert watch(service(), [*crashed, task("ready", 1)])[1] is None
+
+
+def test_a_one_shot_service_runs_to_completion_even_if_its_update_is_paused() -> None:
+    done = [task("complete", 1), task("complete", 2)]
+    assert watch(service(policy=ONCE), done)[1] == Verdict(True, "ran to completion")
+    assert watch(service(policy=ONCE, update="paused"), done, "update")[1] == Verdict(True, "ran to completion")
+
+
+def test_a_used_up_restart_policy_fails() -> None:
+    for policy in (ONCE, {"Condition": "any", "MaxAttempts": 2}):
+        second, verdict = watch(service(policy=policy), [task("failed", 1, code=1), task("failed", 2, code=1)])
+        assert second == 5
+        assert verdict and not verdict.good
+
+
+def test_a_service_of_no_replicas_is_good() -> None:
+    assert watch(service({"Replicated": {"Replicas": 0}}), [], "unchanged") == (0, Verdict(True, "0/0 running"))
+
+
+def test_a_global_service_needs_all_nodes_that_have_a_task() -> None:
+    assert watch(service({"Global": {}}), RUNNING, "unchanged")[1] == Verdict(True, "2/2 running")
+    assert watch(service({"Global": {}}), [RUNNING[0], task("starting", 2)], "unchanged")[1] is None
+    assert watch(service({"Global": {}}), []) == (5, Verdict(True, "no node matches"))
+
+
+def test_a_job_is_done_when_all_its_slots_are() -> None:
+    job = service({"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 2}}, JobStatus={"JobIteration": {"Index": 3}})
+    this = {"JobIteration": {"Index": 3}}
+    assert watch(job, [task("complete", 1, **this), task("complete", 2, **this)])[1] == Verdict(True, "2/2 completed")
+    assert watch(job, [task("complete", 1, **this), task("complete", 2, JobIteration={"Index": 2})])[1] is None
+    failed = watch(job, [task("complete", 1, **this), task("failed", 2, **this)])
+    assert failed == (5, Verdict(False, "its job failed with 1 of 2 tasks completed"))
+
+
+def test_a_job_on_every_node() -> None:
+    job = service({"GlobalJob": {}})
+    assert watch(job, [task("complete", 1), task("complete", 2)])[1] == Verdict(True, "2/2 completed")
+    assert watch(job, [task("complete", 1), task("running", 2)])[1] is None
+
+
+def test_a_time_that_cannot_be_read_is_long_ago() -> None:
+    assert moment({"Status": {}}) == 0.0

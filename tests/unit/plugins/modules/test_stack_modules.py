@@ -1,0 +1,350 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules stack and registry_stack against a fake Engine and a fake docker command."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import converge, registry, remove
+from ansible_collections.apiary.swarm.plugins.modules import registry_stack, stack
+from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, encoded, install_command
+
+DEFINITION: dict[str, Any] = {
+    "services": {"web": {"image": "web:1", "secrets": ["pw"]}, "db": {"image": "db:1"}},
+    "networks": {"back": {}},
+    "secrets": {"pw": {"text": "swordfish"}},
+    "configs": {"conf": {"text": "hello"}},
+}
+DEFAULTS: dict[str, Any] = {
+    **{name: option.get("default") for name, option in stack.OPTIONS.items()},
+    "name": "app",
+    "definitions": [DEFINITION],
+}
+ACTIONS_OF_A_FIRST_RUN = {"app_web", "app_db", "app_back", "app_pw", "app_conf"}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The fake command is found, and waiting takes no time."""
+    install_command(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    now = [0.0]
+    wait = converge.wait_for_stack
+    monkeypatch.setattr(
+        "ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy.wait_for_stack",
+        lambda *args: wait(*args, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s), now=lambda: 1.8e9 + now[0]),
+    )
+    monkeypatch.setattr(remove.remove, "__defaults__", (lambda: now[0], lambda s: now.__setitem__(0, now[0] + s)))
+
+
+@pytest.fixture
+def engine() -> StackEngine:
+    """A manager without stacks."""
+    return StackEngine()
+
+
+def run(engine: StackEngine | Client, check: bool = False, **options: Any) -> dict[str, Any]:
+    """The module's run with some options."""
+    client = engine.client if isinstance(engine, StackEngine) else engine
+    return stack.run({**DEFAULTS, **options}, client, Converge(check))
+
+
+def actions(result: dict[str, Any]) -> dict[str, str]:
+    """{name: action} of what is not unchanged."""
+    return {item["name"]: item["action"] for item in result["plan"] if item["action"] != "unchanged"}
+
+
+def changed(**services: Any) -> list[dict[str, Any]]:
+    """DEFINITION with services changed; None takes one away."""
+    definition = copy.deepcopy(DEFINITION)
+    for name, item in services.items():
+        definition["services"][name] = {**definition["services"].get(name, {}), **(item or {})}
+        if item is None:
+            del definition["services"][name]
+    return [definition]
+
+
+def test_a_first_run_is_predicted_done_and_not_repeated(engine: StackEngine) -> None:
+    predicted = run(engine, check=True)
+    assert engine.writes == []
+    done = run(engine)
+    assert {**done, "services": {}} == predicted
+    assert done["changed"] is True
+    assert actions(done) == dict.fromkeys(ACTIONS_OF_A_FIRST_RUN, "create")
+    assert done["services"] == {"app_db": "1/1 running", "app_web": "1/1 running"}
+    before, count = copy.deepcopy(engine.objects), len(engine.writes)
+    for check in (True, False):
+        again = run(engine, check=check)
+        assert again["changed"] is False
+        assert again["diff"] == {"before": {}, "after": {}}
+    assert (engine.objects, len(engine.writes)) == (before, count)
+
+
+def test_one_change_writes_one_object(engine: StackEngine) -> None:
+    run(engine)
+    engine.writes.clear()
+    definitions = changed(web={"image": "web:2"})
+    predicted = run(engine, check=True, definitions=definitions)
+    assert engine.writes == []
+    done = run(engine, definitions=definitions)
+    assert (done["plan"], done["diff"]) == (predicted["plan"], predicted["diff"])
+    assert actions(done) == {"app_web": "update"}
+    entry = next(item for item in done["plan"] if item["action"] == "update")
+    assert entry["changes"] == ["Labels.com.docker.stack.image", "TaskTemplate.ContainerSpec.Image"]
+    assert entry["replaces_tasks"] == "all"
+    assert [write.rpartition(" ")[2] for write in engine.writes] == ["app_web"]
+    assert run(engine, definitions=definitions)["changed"] is False
+
+
+def test_a_plan_needs_few_reads_whatever_the_number_of_services(engine: StackEngine) -> None:
+    definition = {"services": {f"s{number}": {"image": "web:1"} for number in range(20)}}
+    run(engine, definitions=[definition])
+    engine.requests.clear()
+    run(engine, check=True, definitions=[definition])
+    reads = [item for item in engine.requests if item.startswith("GET") and "distribution" not in item]
+    assert len(reads) <= 6
+    assert len([item for item in engine.requests if "distribution" in item]) == 1
+
+
+def test_what_is_no_longer_named_stays_or_is_pruned_last(engine: StackEngine) -> None:
+    run(engine)
+    definitions = changed(db=None, web={"image": "web:2"})
+    kept = run(engine, check=True, definitions=definitions)
+    assert actions(kept) == {"app_web": "update", "app_db": "orphan"}
+    engine.writes.clear()
+    pruned = run(engine, definitions=definitions, prune=True)
+    assert actions(pruned) == {"app_web": "update", "app_db": "remove"}
+    assert engine.writes[-1].startswith("DELETE /services/")
+    assert run(engine, definitions=definitions, prune=True)["changed"] is False
+
+
+def test_nothing_is_pruned_when_the_rest_does_not_run(engine: StackEngine) -> None:
+    run(engine)
+    engine.task_state = "preparing"
+    with pytest.raises(SwarmError, match="0 of 1|preparing"):
+        run(engine, definitions=changed(db=None), prune=True)
+    assert engine.named("services", "app_db")
+
+
+def test_impossible_changes_are_told_together_and_nothing_is_written(engine: StackEngine) -> None:
+    run(engine)
+    engine.writes.clear()
+    definitions = changed(db={"mode": {"Global": {}}}, web={"image": "web:2"})
+    definitions[0]["secrets"]["pw"]["text"] = "tunafish"
+    definitions[0]["configs"]["conf"]["text"] = "other"
+    for check in (True, False):
+        with pytest.raises(SwarmError) as error:
+            run(engine, check=check, definitions=definitions)
+        for words in ("secret 'app_pw' exists with other content", "config 'app_conf' exists", "cannot become Global"):
+            assert words in str(error.value)
+    assert engine.writes == []
+
+
+def test_secret_content_is_in_no_result(engine: StackEngine) -> None:
+    for result in (run(engine, check=True), run(engine), run(engine)):
+        assert "swordfish" not in str(result)
+        assert encoded("swordfish") not in str(result)
+
+
+def test_an_object_of_somebody_else_is_left_alone(engine: StackEngine) -> None:
+    engine.store("services", "/services/create", {"Name": "app_web"})
+    engine.store("networks", "/networks/create", {"Name": "app_back"})
+    engine.writes.clear()
+    with pytest.raises(SwarmError, match=r"network 'app_back' exists and does not belong.*service 'app_web' exists and does not belong"):
+        run(engine)
+    assert engine.writes == []
+
+
+def test_a_network_that_differs_is_remarked_on(engine: StackEngine) -> None:
+    run(engine)
+    definitions = copy.deepcopy([DEFINITION])
+    definitions[0]["networks"]["back"]["Attachable"] = True
+    result = run(engine, definitions=definitions)
+    assert result["changed"] is False
+    assert "network 'app_back' differs (Attachable)" in result["warnings"][0]
+
+
+def test_the_commands_own_words_come_through(engine: StackEngine) -> None:
+    with pytest.raises(SwarmError, match=r"^Could not deploy stack 'app': services\.a Additional property foo is not allowed\. Correct"):
+        run(engine, definitions=[{"complain": {"services.a": {}}}])
+    warned = run(engine, definitions=[{"warn": {"Ignoring unsupported options: build, privileged": {}}}])
+    assert warned["warnings"] == ["Ignoring unsupported options: privileged"]
+    assert run(engine, definitions=[{"warn": {"Ignoring unsupported options: build": {}}}])["warnings"] == []
+
+
+def test_a_call_that_is_not_known_fails_the_plan(engine: StackEngine) -> None:
+    with pytest.raises(SwarmError, match="POST /plugins/pull"):
+        run(engine, definitions=[{"unknown": {"x": {}}}])
+    assert not any("plugins" in request for request in engine.requests)
+
+
+def test_the_engine_is_asked_for_its_opinion_before_anything_is_written(engine: StackEngine) -> None:
+    run(engine)
+    engine.writes.clear()
+    definitions = changed(new={"image": "new:1", "env": "refused"})
+    definitions[0]["networks"]["more"] = {}
+    with pytest.raises(SwarmError, match="service 'app_new': this spec is refused. Nothing was changed"):
+        run(engine, definitions=definitions)
+    assert engine.writes == []
+
+
+def test_a_relative_bind_mount_is_refused(engine: StackEngine) -> None:
+    with pytest.raises(SwarmError, match="service 'app_web' mounts a path relative to its Compose file"):
+        run(engine, definitions=changed(web={"bind": True}))
+
+
+def test_a_write_that_came_too_late_is_done_again(engine: StackEngine) -> None:
+    run(engine)
+    engine.interrupted = 2
+    assert run(engine, definitions=changed(web={"image": "web:2"}))["changed"] is True
+    assert engine.named("services", "app_web")["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == "web:2"
+    engine.interrupted = 3
+    with pytest.raises(SwarmError, match="update out of sequence"):
+        run(engine, definitions=changed(web={"image": "web:3"}))
+
+
+def test_a_paused_update_is_taken_up_again(engine: StackEngine) -> None:
+    run(engine)
+    engine.named("services", "app_web")["UpdateStatus"] = {"State": "paused"}
+    result = run(engine, check=True)
+    assert actions(result) == {"app_web": "update"}
+
+
+def test_a_deployment_that_does_not_work_fails_with_the_reason_each_time(engine: StackEngine) -> None:
+    engine.task_state, engine.task_error = "pending", "no suitable node (scheduling constraints not satisfied on 1 node)"
+    for _attempt in range(2):
+        with pytest.raises(SwarmError, match="service 'app_web': a task finds no node .*scheduling constraints not satisfied"):
+            run(engine)
+    engine.task_state, engine.task_error = "preparing", ""
+    with pytest.raises(SwarmError, match="after 20 s .*preparing for .* longer wait_timeout"):
+        run(engine, wait_timeout=20)
+    assert run(engine, wait=False)["services"] == {}
+
+
+def test_a_stack_is_removed_whole_and_once(engine: StackEngine) -> None:
+    run(engine)
+    engine.store("services", "/services/create", {"Name": "other"})
+    predicted = run(engine, check=True, state="absent")
+    assert actions(predicted) == dict.fromkeys(ACTIONS_OF_A_FIRST_RUN, "remove")
+    assert engine.named("services", "app_web")
+    original = engine.task
+    engine.task = lambda service: {**original(service), "NodeID": "gone"}  # type: ignore[method-assign]
+    done = run(engine, state="absent")
+    assert (done["plan"], done["diff"]) == (predicted["plan"], predicted["diff"])
+    assert [item["Spec"]["Name"] for item in engine.objects["services"].values()] == ["other"]
+    assert not any(engine.objects[kind] for kind in ("networks", "configs", "secrets"))
+    engine.writes.clear()
+    assert run(engine, state="absent")["changed"] is False
+    assert engine.writes == []
+
+
+@pytest.mark.parametrize("client", [no_engine(), StackEngine(manager=False).client])
+def test_without_a_swarm_check_mode_predicts_and_a_real_run_says_what_to_do(client: Client) -> None:
+    predicted = run(client, check=True)
+    assert predicted["changed"] is True
+    assert predicted["plan"][0]["kind"] == "stack"
+    assert run(client, check=True, state="absent")["changed"] is False
+    for state in ("present", "absent"):
+        with pytest.raises(SwarmError, match="stack 'app': this host does not manage a swarm. Run"):
+            run(client, state=state)
+
+
+def test_nothing_to_deploy_and_no_docker_command(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SwarmError, match="there is nothing to deploy. Give files or definitions"):
+        run(engine, definitions=[])
+    with pytest.raises(SwarmError, match="there is no file '/nope.yml' on this host"):
+        run(engine, files=["/nope.yml"])
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(SwarmError, match="the docker command is missing on this host. Install docker-cli"):
+        run(engine)
+
+
+# -- registry_stack
+REGISTRY: dict[str, Any] = {name: option.get("default") for name, option in registry_stack.OPTIONS.items()}
+
+
+def test_a_bind_without_a_folder_and_a_port_that_is_none_are_refused() -> None:
+    with pytest.raises(SwarmError, match="storage of type bind needs a folder"):
+        registry_stack.desired_stack({**REGISTRY, "storage": {"type": "bind", "source": None}})
+    with pytest.raises(SwarmError, match="70000 is no port"):
+        registry_stack.desired_stack({**REGISTRY, "port": 70000})
+
+
+def test_the_definition_of_a_registry() -> None:
+    options = {
+        **REGISTRY,
+        "mode": "host",
+        "delete_enabled": True,
+        "environment": {"REGISTRY_X": True, "Y": "$z"},
+        "constraints": ["node.role==manager"],
+    }
+    definition = registry_stack.desired_stack(options).definitions[0]
+    service = definition["services"]["registry"]
+    assert service["deploy"]["endpoint_mode"] == "dnsrr"
+    assert service["deploy"]["placement"] == {"constraints": ["node.role==manager"]}
+    assert service["environment"]["REGISTRY_STORAGE_DELETE_ENABLED"] == "true"
+    assert (service["environment"]["REGISTRY_X"], service["environment"]["Y"]) == ("true", "$$z")
+    assert service["volumes"] == [{"type": "volume", "source": "data", "target": "/var/lib/registry"}]
+    assert definition["volumes"] == {"data": {"name": "registry-data"}}
+    bound = registry_stack.desired_stack({**REGISTRY, "storage": {"type": "bind", "source": "/srv/r"}}).definitions[0]
+    assert "volumes" not in bound
+    assert "endpoint_mode" not in bound["services"]["registry"]["deploy"]
+
+
+def node(name: str, **more: Any) -> dict[str, Any]:
+    """A node as listed."""
+    return {
+        "ID": f"id-{name}",
+        "Description": {"Hostname": name},
+        "Spec": {"Role": "worker", "Availability": "active", "Labels": {"r": "yes"}},
+        "Status": {"State": "ready", "Addr": "192.0.2.9"},
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("constraints", "fits"),
+    [
+        ([], True),
+        (["node.hostname==A"], True),
+        (["node.hostname != a"], False),
+        (["node.labels.r==yes", "node.role==worker"], True),
+        (["node.labels.q!=1"], True),
+        (["node.labels.q==1"], False),
+        (["nonsense"], False),
+    ],
+)
+def test_constraints_tell_whether_a_node_fits(constraints: list[str], fits: bool) -> None:
+    assert registry.may_run(node("a"), constraints) is fits
+
+
+def test_the_address_of_a_node() -> None:
+    assert registry.node_address(node("a")) == "192.0.2.9"
+    for own in ("0.0.0.0", "127.0.0.1", ""):
+        leader = node("m", Status={"Addr": own}, ManagerStatus={"Addr": "192.0.2.1:2377"})
+        assert registry.node_address(leader) == "192.0.2.1"
+    assert registry.with_port("2001:db8::1", 5000) == "[2001:db8::1]:5000"
+
+
+def test_the_address_is_predicted_where_only_one_node_fits() -> None:
+    engine = StackEngine()
+    assert registry.address(engine.client, "registry", "host", 5000, ["node.labels.registry==true"]) == "192.0.2.1:5000"
+    assert registry.address(engine.client, "registry", "host", 5000, ["node.labels.registry==no"]) == ""
+    assert registry.address(engine.client, "registry", "ingress", 5000, []) == "192.0.2.1:5000"
+    assert registry.address(no_engine(), "registry", "ingress", 5000, []) == ""
+
+
+def test_a_registry_that_does_not_answer_fails_with_the_cause() -> None:
+    answers = ["Connection refused", "it answered 503", ""]
+    registry.wait_until_it_answers("registry", "a:1", "host", 10, ask=lambda where: answers.pop(0))
+    assert answers == []
+    with pytest.raises(SwarmError, match="Could not deploy registry 'registry': no answer at 'a:1' within 5 s: Connection refused.*IPVS"):
+        registry.wait_until_it_answers("registry", "a:1", "ingress", 5, ask=lambda where: "Connection refused")
