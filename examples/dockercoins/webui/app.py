@@ -36,9 +36,7 @@ def create_app():
 
     app = Flask(__name__)
     # One more attempt at once is for the connection that died with the redis before this one.
-    store = redis.Redis.from_url(
-        REDIS_URL, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1)
-    )
+    store = redis.Redis.from_url(REDIS_URL, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 1))
 
     @app.get("/")
     def page():

@@ -95,9 +95,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     # Trying again is the business of insist(), which says so.
-    store = redis.Redis.from_url(
-        REDIS_URL, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
-    )
+    store = redis.Redis.from_url(REDIS_URL, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0))
     reach = functools.partial(insist, errors=(OSError, http.client.HTTPException, redis.RedisError))
     print(f"Mining with {RNG_URL} and {HASHER_URL}.")
     batch = Batch(time.monotonic())
