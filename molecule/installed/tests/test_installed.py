@@ -1,0 +1,49 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tarball, installed elsewhere, does the same job by its full names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from stories import ROOT
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """A folder far from the checkout, with the built collection and what it depends on."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    collections = folder / "collections" / "ansible_collections"
+    collections.mkdir(parents=True)
+    for namespace in ("ansible", "community"):
+        (collections / namespace).symlink_to(ROOT / ".venv" / "collections" / "ansible_collections" / namespace)
+    run(["ansible-galaxy", "collection", "build", "--output-path", str(folder)], ROOT)
+    tarball = next(folder.glob("apiary-swarm-*.tar.gz"))
+    run(["ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", str(folder / "collections"), str(tarball)], folder)
+    return folder
+
+
+def run(command, cwd):
+    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def environment(folder):
+    """Nothing of the checkout is found: no ansible.cfg, and another collections path."""
+    settings = {"ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_CONFIG": os.devnull, "ANSIBLE_PIPELINING": "true"}
+    return {"cwd": folder, "env": {**os.environ, **settings}}
+
+
+def test_site_by_its_full_name_arrives_and_then_writes_nothing(lab, elsewhere):
+    lab.playbook("apiary.swarm.site", **environment(elsewhere))
+    before = lab.snapshot()
+    _rc, recap, _text = lab.playbook("apiary.swarm.site", **environment(elsewhere))
+    assert not any(counts["changed"] for counts in recap.values())
+    assert lab.snapshot() == before
+
+
+def test_show_by_its_full_name_tells_what_runs(lab, elsewhere):
+    _rc, _recap, text = lab.playbook("apiary.swarm.show", **environment(elsewhere))
+    assert "dockercoins_webui" in text and "manager3" in text

@@ -1,0 +1,116 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the stories share: the lab's hosts through testinfra, the Engine API on them, and site.yml as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import testinfra
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+INVENTORY = ROOT / "inventories" / "lab"
+MANAGERS = ["manager1", "manager2", "manager3"]
+WORKERS = ["worker1", "worker2"]
+# Generous: the machine is small and shared. A condition that holds ends the wait at once.
+PATIENCE = 180
+
+# Runs on a node: one GET of the Engine API with the SDK that the engine role has installed.
+GET = """
+import docker, json, sys
+api = docker.APIClient(timeout=60)
+answer = api.get("%s/v%s%s" % (api.base_url, api.api_version, sys.argv[1]))
+answer.raise_for_status()
+print(answer.text)
+"""
+
+
+class Lab:
+    """The five hosts, as a test sees them."""
+
+    def __init__(self, inventory: pathlib.Path) -> None:
+        self.inventory = inventory
+        hosts = yaml.safe_load((INVENTORY / "hosts.yml").read_text(encoding="utf-8"))["swarm"]["children"]
+        self.addresses = {name: host["ansible_host"] for group in hosts.values() for name, host in group["hosts"].items()}
+
+    def host(self, name):
+        """The testinfra host of this inventory name."""
+        return testinfra.get_host(f"ansible://{name}", ansible_inventory=str(self.inventory))
+
+    def get(self, path, via="manager2"):
+        """The answer of GET path of the Engine on a node."""
+        return json.loads(self.host(via).check_output(f"python3 -c {shlex.quote(GET)} {shlex.quote(path)}"))
+
+    def nodes(self, via="manager2"):
+        """hostname -> node, of the nodes that are not down."""
+        return {node["Description"]["Hostname"]: node for node in self.get("/nodes", via) if node["Status"]["State"] != "down"}
+
+    def snapshot(self, via="manager2"):
+        """All that a write would change: the version and previous spec of every object, and the IDs of all live tasks."""
+        objects = {("swarm", "swarm"): self.get("/swarm", via)["Version"]["Index"]}
+        for kind in ("nodes", "services", "configs", "secrets"):
+            for item in self.get(f"/{kind}", via):
+                objects[kind, item["ID"]] = (item["Version"]["Index"], json.dumps(item.get("PreviousSpec"), sort_keys=True))
+        for network in self.get("/networks", via):
+            if network["Scope"] == "swarm":
+                objects["networks", network["Id"]] = network["Created"]
+        for task in self.get("/tasks", via):
+            if task["DesiredState"] == "running":
+                objects["tasks", task["ID"]] = task["NodeID"]
+        return objects
+
+    def running(self, service, via="manager2"):
+        """The running tasks of a service."""
+        filters = urllib.request.quote(json.dumps({"service": {service: True}, "desired-state": {"running": True}}))
+        return [task for task in self.get(f"/tasks?filters={filters}", via) if task["Status"]["State"] == "running"]
+
+    def http(self, url):
+        """(status, text); status 0 when nothing answers."""
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def playbook(self, *arguments, check=True, cwd=ROOT, env=None):
+        """Run ansible-playbook as a user does; returns (rc, {host: {what: count}}, output)."""
+        run = subprocess.run(
+            ["ansible-playbook", "-i", str(self.inventory), *arguments],
+            cwd=cwd,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            env={**(env or os.environ), "ANSIBLE_FORCE_COLOR": "false"},
+        )
+        assert run.returncode == 0 or not check, run.stdout[-6000:]
+        recap = re.findall(r"^(\S+)\s+: (ok=\d+.*)$", run.stdout, re.MULTILINE)
+        assert recap, run.stdout[-6000:]
+        counts = {name: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", text)} for name, text in recap}
+        return run.returncode, counts, run.stdout
+
+    def site(self, *arguments, check=True):
+        """site.yml of this checkout."""
+        return self.playbook(str(ROOT / "playbooks" / "site.yml"), *arguments, check=check)
+
+    def until(self, condition, what):
+        """Wait until the condition gives something true, and return that."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            seen = condition()
+            if seen:
+                return seen
+            assert time.monotonic() < end, f"{what} did not come true within {PATIENCE} s"
+            time.sleep(0.5)

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A worker is added by one more line in the inventory, and reported when that line goes."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+STORY = pathlib.Path(__file__).resolve().parent.parent
+EXTRA = str(STORY / "inventory" / "extra.yml")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sixth_host(lab):
+    """A bare sixth host, gone again afterwards, also after a failure."""
+    lab.playbook("-i", EXTRA, str(STORY.parent / "default" / "create.yml"))
+    yield
+    lab.playbook("-i", EXTRA, str(STORY / "remove_worker3.yml"))
+
+
+def test_worker_joins_and_the_others_are_not_written(lab):
+    before = lab.snapshot()
+    _rc, recap, _text = lab.site("-i", EXTRA)
+    assert {name for name, counts in recap.items() if counts["changed"]} == {"worker3"}
+    node = lab.nodes()["worker3"]
+    assert (node["Status"]["State"], node["Spec"]["Role"], node["Spec"]["Availability"]) == ("ready", "worker", "active")
+    after = lab.snapshot()
+    assert {key: after.get(key) for key in before} == before, "something was written that was right already"
+
+
+def test_global_service_follows_to_the_new_worker(lab):
+    node_id = lab.nodes()["worker3"]["ID"]
+    lab.until(lambda: node_id in {task["NodeID"] for task in lab.running("dockercoins_rng")}, "rng on worker3")
+
+
+def test_second_run_with_six_hosts_writes_nothing(lab):
+    before = lab.snapshot()
+    _rc, recap, _text = lab.site("-i", EXTRA)
+    assert not any(counts["changed"] for counts in recap.values())
+    assert lab.snapshot() == before
+
+
+def test_worker_without_a_line_is_reported_and_kept(lab):
+    _rc, recap, text = lab.site("--tags", "cluster")
+    assert "Node 'worker3'" in text and "cluster_prune" in text
+    assert not any(counts["changed"] for counts in recap.values())
+    assert "worker3" in lab.nodes()
+
+
+def test_worker_without_a_line_is_removed_when_told_so(lab):
+    lab.site("--tags", "cluster", "-e", json.dumps({"cluster_prune": True}))
+    assert "worker3" not in {node["Description"]["Hostname"] for node in lab.get("/nodes")}
