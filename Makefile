@@ -53,10 +53,8 @@ unit: env ## Unit tests
 sanity: env ## ansible-test sanity
 	@tests/sanity/run
 
-molecule: env ## One story, S=name, on the lab
-	@tests/lab/engine up
-	@tests/lab/images
-	@molecule test -s $(S)
+molecule: env ## One story on the lab, S=name; KEEP=1 leaves its hosts
+	@tests/run $(S)
 
 build: env ## The collection's tarball, in build/
 	@mkdir -p build

@@ -15,7 +15,7 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, interpolate
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate
 
 
 class ActionModule(ActionBase):
@@ -91,13 +91,6 @@ class ActionModule(ActionBase):
                 return base64.b64encode(stream.read()).decode()
         finally:
             self._loader.cleanup_tmp_file(real)
-
-
-def as_list(value: Any) -> list[Any]:
-    """A list option, which may be one item or a comma list."""
-    if isinstance(value, str):
-        return [item.strip() for item in value.split(",") if item.strip()]
-    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
 
 
 def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:

@@ -82,7 +82,7 @@ def problems_without_control(views: list[dict[str, Any]], here: list[str], manag
         host, info = view["host"], view["info"]
         if info["state"] == "locked":
             problems.append(f"Could not use the swarm of '{host}': it is locked. Unlock it with 'docker swarm unlock'.")
-        elif info["state"] == "active":
+        elif is_member(info):
             problems.append(
                 f"Could not use the swarm of '{host}': none of the managers asked is in control of it "
                 f"({info['error'] or 'no manager answers'}). Bring its managers back until a majority runs, "
@@ -104,7 +104,7 @@ def problems_in_swarm(views: list[dict[str, Any]], info: dict[str, Any]) -> list
         host, own = view["host"], view["info"]
         if own["state"] == "locked":
             problems.append(f"Could not use host '{host}': its engine is locked. Unlock it with 'docker swarm unlock'.")
-        elif own["state"] == "active" and own["cluster_id"] and own["cluster_id"] != info["cluster_id"]:
+        elif own["cluster_id"] and own["cluster_id"] != info["cluster_id"]:
             problems.append(
                 f"Could not use host '{host}': it is in another swarm ({own['cluster_id']}). "
                 "Take it out of that one first, with apiary.swarm.swarm_leave."
@@ -113,15 +113,25 @@ def problems_in_swarm(views: list[dict[str, Any]], info: dict[str, Any]) -> list
 
 
 def strays(nodes: list[dict[str, Any]], views: list[dict[str, Any]], members: dict[str, str]) -> list[dict[str, Any]]:
-    """Nodes of the swarm that no host of the inventory is. A host that does not answer is known by name or address."""
+    """Nodes of the swarm that no host of the inventory is. A host or engine that does not answer is known by name or address."""
     own = {view["info"]["node_id"] for view in views}
-    silent = set(members) - {view["host"] for view in views}
-    excused = silent | {members[name] for name in silent}
+    silent = set(members) - {view["host"] for view in views if not is_silent(view["info"])}
+    excused = (silent | {members[name] for name in silent}) - {""}
     return [
         {"id": node["id"], "hostname": node["hostname"], "address": node["address"], "state": node["state"]}
         for node in nodes
         if node["id"] not in own and node["hostname"] not in excused and node["address"] not in excused
     ]
+
+
+def is_member(info: dict[str, Any]) -> bool:
+    """This host belongs to a swarm, also where it has not reached that swarm yet. A half joined host has no cluster_id."""
+    return info["state"] == "active" or bool(info["cluster_id"]) or is_silent(info)
+
+
+def is_silent(info: dict[str, Any]) -> bool:
+    """This host belongs to a swarm, but its engine does not answer."""
+    return info["state"] == "inactive" and bool(info["error"])
 
 
 class FilterModule:

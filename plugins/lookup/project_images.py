@@ -11,8 +11,10 @@ version_added: 0.1.0
 author: The apiary.swarm authors (@apiary)
 description:
   - Reads the Compose files of the projects on the controller and lists one image for each service with C(build).
+  - A project that is to be absent has none.
   - The tag is a digest of all that goes into the build (the files of the context, the Dockerfile's name, the arguments and the
     target), so an image with that tag in the registry need not be built again.
+  - Nothing is built for a project whose C(state) is V(absent).
 options:
   _terms:
     description: Projects, as O(apiary.swarm.stacks#role:stacks_projects) has them.
@@ -45,7 +47,7 @@ from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, builds_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, builds_of
 
 
 class LookupModule(LookupBase):
@@ -55,7 +57,7 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         projects = [project for term in terms for project in (term if isinstance(term, list) else [term])]
         try:
-            images = [build for project in projects for build in builds_of(project)]
+            images = [build for project in projects if project.get("state") != "absent" for build in self._builds(project, variables)]
         except ComposeError as error:
             raise AnsibleLookupError(str(error)) from error
         for name in self.get_option("push"):
@@ -63,3 +65,12 @@ class LookupModule(LookupBase):
             tagged = colon and "/" not in tag
             images.append({"name": name if tagged else f"{name}:latest", "repository": repository if tagged else name})
         return [images]
+
+    def _builds(self, project: dict[str, Any], variables: dict[str, Any] | None) -> list[dict[str, Any]]:
+        """The builds of one project, its Compose files looked for where the stack's action looks for them."""
+
+        def find(path: str) -> str:
+            # A file that is nowhere keeps its name: reading it will say so.
+            return self.find_file_in_search_path(variables or {}, "files", path, ignore_missing=True) or path
+
+        return builds_of({**project, "files": [find(path) for path in as_list(project["files"])]})

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node
 short_description: Give nodes of a Swarm their role and availability, or remove them
+version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:

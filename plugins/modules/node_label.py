@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: node_label
 short_description: Label one, many or all nodes of a Swarm
+version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:

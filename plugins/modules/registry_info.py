@@ -94,13 +94,14 @@ def digests(address: str, images: list[str], ask: Ask) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for image in images:
         repository, _colon, tag = image.rpartition(":")
-        if not repository or "/" in tag:
+        if not (repository and tag) or "/" in tag:
             raise SwarmError(f"Could not look up image '{image}': it has no tag. Write it as repository:tag.")
         status, headers = ask(f"http://{address}/v2/{repository}/manifests/{tag}")
         if status not in (200, 404):
+            answer = "does not answer" if status == -1 else "answers neither yes nor no"
             raise SwarmError(
-                f"Could not look up image '{image}': the registry at '{address}' answered "
-                f"{headers.get('msg') or status}. Look at the registry's log, or correct the address."
+                f"Could not look up image '{image}': the registry at '{address}' {answer} "
+                f"({headers.get('msg') or status}). Look at the registry's log, or correct the address."
             )
         found[image] = headers.get("docker-content-digest") if status == 200 else None
     return found

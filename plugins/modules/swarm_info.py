@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: swarm_info
 short_description: Tell what this host is in its Swarm, and how the Swarm is
+version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
@@ -209,6 +210,14 @@ services:
     desired:
       description: How many tasks shall run.
       type: int
+    image:
+      description: The image, with the digest if it is pinned.
+      type: str
+    ports:
+      description: The published ports, as C(published:target/protocol mode).
+      type: list
+      elements: str
+      sample: ["8000:80/tcp ingress"]
     version:
       description: The C(Version.Index) of the service.
       type: int
@@ -276,12 +285,15 @@ def describe_service(service: dict[str, Any]) -> dict[str, Any]:
     """A service in the words of RETURN."""
     status = service.get("ServiceStatus") or {}
     mode = service["Spec"].get("Mode") or {}
+    ports = (service["Spec"].get("EndpointSpec") or {}).get("Ports") or []
     return {
         "id": service["ID"],
         "name": service["Spec"]["Name"],
         "mode": next((word for key, word in MODES.items() if key in mode), None),
         "running": status.get("RunningTasks", 0),
         "desired": status.get("DesiredTasks", 0),
+        "image": (service["Spec"]["TaskTemplate"].get("ContainerSpec") or {}).get("Image"),
+        "ports": [f"{p.get('PublishedPort', '')}:{p['TargetPort']}/{p['Protocol']} {p['PublishMode']}" for p in ports],
         "version": service["Version"]["Index"],
     }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: swarm_init
 short_description: Make this host manage an initialised Swarm with these options
+version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: swarm_join
 short_description: Make this host a member of a Swarm in a role
+version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:

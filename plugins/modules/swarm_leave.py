@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: swarm_leave
 short_description: Make this host leave its Swarm
+version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:

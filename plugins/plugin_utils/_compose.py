@@ -5,21 +5,41 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 import re
 from typing import Any
 
 import yaml
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import as_value
 
-# $$, $NAME and ${NAME...} with the operators of the Compose specification that have a value in the text.
-VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?:(?P<op>:?[-?+])(?P<word>[^}]*))?\})")
+# $$, $NAME and ${NAME...} with the operators of the Compose specification; the word after an operator may hold variables itself.
+VARIABLE = re.compile(
+    r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_]\w*)"
+    r"|\{(?P<name>[A-Za-z_]\w*)(?:(?P<op>:?[-?+])(?P<word>(?:\$\{[^}]*\}|[^}])*))?\})"
+)
+# What has a meaning in a pattern of .dockerignore, as a regular expression.
+WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?|.")
+WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 DIGEST_LENGTH = 16
 
 
 class ComposeError(Exception):
     """A sentence fit for a user."""
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list option, which may be one item or a comma list."""
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
+
+
+def mapping(value: Any, what: str) -> dict[Any, Any]:
+    """C(value), which must be a mapping; nothing is an empty one."""
+    if value is not None and not isinstance(value, dict):
+        raise ComposeError(f"Could not read {what}: it is no mapping. Write it as 'name: value' lines.")
+    return value or {}
 
 
 def interpolate(value: Any, env: dict[str, Any], where: str) -> Any:
@@ -39,65 +59,82 @@ def substitute(found: re.Match[str], env: dict[str, Any], where: str) -> str:
     if found["escaped"]:
         return "$"
     name, operator, word = found["name"] or found["plain"], found["op"] or "", found["word"] or ""
-    value = env.get(name)
-    has = value is not None and (str(value) != "" or not operator.startswith(":"))
+    value = as_value(env.get(name))
+    has = name in env and (value != "" or not operator.startswith(":"))
     if operator.endswith("+"):
-        return word if has else ""
+        return interpolate(word, env, where) if has else ""
     if has:
-        return str(value)
+        return value
     if operator.endswith("-"):
-        return word
-    raise ComposeError(f"Could not read {where}: the variable {name} has no value. Give it one in env, or a default in the file.")
+        return interpolate(word, env, where)
+    reason = f" ({word})" if word else ""
+    raise ComposeError(f"Could not read {where}: the variable {name} has no value{reason}. Give it one in env, or a default in the file.")
 
 
 def load(path: str) -> dict[str, Any]:
     """One Compose file."""
     try:
-        with open(path, encoding="utf-8") as file:
-            document = yaml.safe_load(file) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ComposeError(f"Could not read Compose file '{path}': {error}. Correct the file or its path.") from error
-    if not isinstance(document, dict):
-        raise ComposeError(f"Could not read Compose file '{path}': it is no mapping. Begin it with 'services:'.")
-    return document
+        with open(path, "rb") as file:
+            document = yaml.safe_load(file)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        cause = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise ComposeError(f"Could not read Compose file '{path}': {cause}. Correct the file or its path.") from error
+    return mapping(document, f"Compose file '{path}'")
 
 
 def builds_of(project: dict[str, Any]) -> list[dict[str, Any]]:
     """The images that a project builds: one a service with C(build), later files winning over earlier ones.
 
-    :param project: name, files and env.
+    :param project: name, files (paths in them are relative to the first one's folder) and env.
     """
+    files, env = as_list(project["files"]), project.get("env") or {}
     merged: dict[str, dict[str, Any]] = {}
-    for path in project["files"]:
-        for service, spec in (load(path).get("services") or {}).items():
-            build = (spec or {}).get("build")
+    for path in files:
+        for service, spec in mapping(load(path).get("services"), f"the services of Compose file '{path}'").items():
+            build = mapping(spec, f"service '{service}' of Compose file '{path}'").get("build")
             if build is None:
                 continue
-            build = {"context": build} if isinstance(build, str) else dict(build)
-            if "context" in build:
-                build["context"] = os.path.join(os.path.dirname(os.path.abspath(path)), build["context"])
-            if isinstance(build.get("args"), list):
-                build["args"] = dict(arg.partition("=")[::2] for arg in build["args"])
-            old = merged.setdefault(service, {})
-            old.update(build, args={**old.get("args", {}), **(build.get("args") or {})})
-    return [
-        describe(project["name"], service, interpolate(build, project.get("env") or {}, f"the build of service '{service}'"))
-        for service, build in merged.items()
-    ]
+            where = f"the build of service '{service}' of Compose file '{path}'"
+            build = interpolate({"context": build} if isinstance(build, str) else mapping(build, where), env, where)
+            old = merged.setdefault(service, {"args": {}})
+            old.update(build, args={**old["args"], **arguments(build.get("args"), env, where)})
+    base = os.path.dirname(os.path.abspath(files[0])) if files else ""
+    return [describe(project["name"], service, base, build) for service, build in merged.items()]
 
 
-def describe(project: str, service: str, build: dict[str, Any]) -> dict[str, Any]:
+def arguments(args: Any, env: dict[str, Any], where: str) -> dict[str, str]:
+    """Build arguments, from a list or a mapping. One without a value has that of C(env), or is left to the Dockerfile."""
+    if isinstance(args, list):
+        args = {name: value if equals else None for name, equals, value in (str(arg).partition("=") for arg in args)}
+    return {
+        str(name): as_value(env.get(name) if value is None else value)
+        for name, value in mapping(args, f"args in {where}").items()
+        if value is not None or name in env
+    }
+
+
+def describe(project: str, service: str, base: str, build: dict[str, Any]) -> dict[str, Any]:
     """One image to build, with a tag from all that goes into it."""
-    context = os.path.normpath(build.get("context") or "")
-    if not os.path.isdir(context):
-        raise ComposeError(
-            f"Could not build service '{service}': there is no folder '{context}'. Correct build.context in its Compose file."
-        )
-    dockerfile, target = build.get("dockerfile") or "Dockerfile", build.get("target") or ""
-    args = {key: "" if value is None else str(value) for key, value in build["args"].items()}
+    context = os.path.normpath(os.path.join(base, build.get("context") or "."))
+    dockerfile, target, args = build.get("dockerfile") or "Dockerfile", build.get("target") or "", build["args"]
+    for option, what, path, there in (
+        ("context", "folder", context, os.path.isdir),
+        ("dockerfile", "file", os.path.join(context, dockerfile), os.path.isfile),
+    ):
+        if not there(path):
+            raise ComposeError(
+                f"Could not build service '{service}': there is no {what} '{path}'. Correct build.{option} in its Compose file."
+            )
     digest = hashlib.sha256(repr((dockerfile, target, sorted(args.items()))).encode())
-    for name, executable, content in context_files(context):
-        digest.update(repr((name, executable, len(content))).encode() + content)
+    try:
+        for name in context_files(context, os.path.normpath(dockerfile)):
+            executable, content = read(os.path.join(context, name))
+            digest.update(repr((name, executable, len(content))).encode() + content)
+    except OSError as error:
+        raise ComposeError(
+            f"Could not build service '{service}': '{error.filename}' in its context cannot be read ({error.strerror}). "
+            "Make it readable, or name it in .dockerignore."
+        ) from error
     repository, tag = f"{project}/{service}", digest.hexdigest()[:DIGEST_LENGTH]
     return {
         "project": project,
@@ -111,31 +148,47 @@ def describe(project: str, service: str, build: dict[str, Any]) -> dict[str, Any
     }
 
 
-def context_files(context: str) -> list[tuple[str, bool, bytes]]:
-    """(relative path, executable, content) of all files of a build context, less those that .dockerignore names.
+def context_files(context: str, dockerfile: str) -> list[str]:
+    """Relative paths of the files and links of a build context, less those that .dockerignore names; the Dockerfile always counts."""
+    rules = ignore_rules(context)
 
-    A .dockerignore with exceptions is passed over: then some files count that need not.
-    """
-    ignore_file = os.path.join(context, ".dockerignore")
-    patterns: list[str] = []
-    if os.path.isfile(ignore_file):
-        with open(ignore_file, encoding="utf-8") as file:
-            patterns = [line.strip().strip("/") for line in file if line.strip() and not line.startswith("#")]
-        if any(pattern.startswith("!") for pattern in patterns):
-            patterns = []
+    def wanted(path: str) -> bool:
+        return not any(rule.fullmatch(path) for rule in rules)
+
     found = []
     for folder, folders, files in os.walk(context):
         relative = os.path.relpath(folder, context)
-        folders[:] = sorted(name for name in folders if not ignored(os.path.normpath(os.path.join(relative, name)), patterns))
-        for name in sorted(files):
-            path = os.path.normpath(os.path.join(relative, name))
-            if not ignored(path, patterns):
-                full = os.path.join(context, path)
-                with open(full, "rb") as file:
-                    found.append((path, os.access(full, os.X_OK), file.read()))
-    return found
+        paths = {name: os.path.normpath(os.path.join(relative, name)) for name in folders + files}
+        folders[:] = sorted(name for name in folders if wanted(paths[name]))
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        for name in sorted(files + links):
+            full = os.path.join(folder, name)
+            if wanted(paths[name]) and (os.path.isfile(full) or os.path.islink(full)):
+                found.append(paths[name])
+    return found if dockerfile in found else [dockerfile, *found]
 
 
-def ignored(path: str, patterns: list[str]) -> bool:
-    """A pattern of .dockerignore names this relative path."""
-    return any(fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(path, pattern.replace("**/", "")) for pattern in patterns)
+def ignore_rules(context: str) -> list[re.Pattern[str]]:
+    """The patterns of .dockerignore; C(*) stays within one folder, C(**) does not.
+
+    Classes and escapes have no meaning here, and with an exception nothing is ignored: then some files count that need not.
+    """
+    path = os.path.join(context, ".dockerignore")
+    if not os.path.isfile(path):
+        return []
+    with open(path, encoding="utf-8", errors="replace") as file:
+        patterns = [line.strip() for line in file if line.strip() and not line.startswith("#")]
+    if any(pattern.startswith("!") for pattern in patterns):
+        return []
+    return [
+        re.compile("".join(WILDCARDS.get(part) or re.escape(part) for part in WILDCARD.findall(os.path.normpath(pattern.strip("/")))))
+        for pattern in patterns
+    ]
+
+
+def read(path: str) -> tuple[bool, bytes]:
+    """(executable, content) of a file; a link that leads to no file counts by what it says."""
+    if os.path.islink(path) and not os.path.isfile(path):
+        return False, os.fsencode(os.readlink(path))
+    with open(path, "rb") as file:
+        return bool(os.fstat(file.fileno()).st_mode & 0o100), file.read()

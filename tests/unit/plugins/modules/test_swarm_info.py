@@ -107,12 +107,28 @@ def test_services_and_tokens_only_when_asked_for(manager: Engine, swarm: Swarm) 
         {
             "ID": "s1",
             "Version": {"Index": 5},
-            "Spec": {"Name": "web", "Mode": {"Replicated": {}}},
+            "Spec": {
+                "Name": "web",
+                "Mode": {"Replicated": {}},
+                "TaskTemplate": {"ContainerSpec": {"Image": "web:1@sha256:00"}},
+                "EndpointSpec": {"Ports": [{"PublishedPort": 8000, "TargetPort": 80, "Protocol": "tcp", "PublishMode": "host"}]},
+            },
             "ServiceStatus": {"RunningTasks": 1, "DesiredTasks": 2},
         }
     ]
     result = run_module(swarm_info, manager, {"services": True, "join_tokens": True})
-    assert result["services"] == [{"id": "s1", "name": "web", "mode": "replicated", "running": 1, "desired": 2, "version": 5}]
+    assert result["services"] == [
+        {
+            "id": "s1",
+            "name": "web",
+            "mode": "replicated",
+            "running": 1,
+            "desired": 2,
+            "image": "web:1@sha256:00",
+            "ports": ["8000:80/tcp host"],
+            "version": 5,
+        }
+    ]
     assert result["join_tokens"] == {"worker": swarm.tokens["Worker"], "manager": swarm.tokens["Manager"]}
     assert manager.writes == []
 

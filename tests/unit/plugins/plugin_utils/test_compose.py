@@ -1,0 +1,342 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, builds_of, interpolate
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with one Compose file that builds one service from the folder web."""
+    write(tmp_path / "compose.yml", "services: {web: {build: web}}")
+    write(tmp_path / "web" / "Dockerfile", "FROM scratch")
+    write(tmp_path / "web" / "app.py", "print()")
+    return tmp_path
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def builds(project: Path, *texts: str, env: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The builds of the project's Compose file, or of these instead."""
+    paths = [str(write(project / f"compose-{number}.yml", text)) for number, text in enumerate(texts)]
+    return builds_of({"name": "shop", "files": paths or [str(project / "compose.yml")], "env": env})
+
+
+def build(project: Path, *texts: str, env: dict[str, Any] | None = None) -> dict[str, Any]:
+    (only,) = builds(project, *texts, env=env)
+    return only
+
+
+def refusal(project: Path, *texts: str, env: dict[str, Any] | None = None) -> str:
+    """The sentence with which a project is refused."""
+    with pytest.raises(ComposeError) as caught:
+        builds(project, *texts, env=env)
+    sentence = str(caught.value)
+    assert sentence.startswith("Could not ") and sentence.endswith(".") and "\n" not in sentence
+    return sentence
+
+
+# -- interpolation
+SET, EMPTY, UNSET = {"A": "a", "B": "b"}, {"A": "", "B": "b"}, {"B": "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "when_set", "when_empty", "when_unset"),
+    [
+        ("$A", "a", "", None),
+        ("${A}", "a", "", None),
+        ("${A:-d}", "a", "d", "d"),
+        ("${A-d}", "a", "", "d"),
+        ("${A:-}", "a", "", ""),
+        ("${A:+x}", "x", "", ""),
+        ("${A+x}", "x", "x", ""),
+        ("${A:?msg}", "a", None, None),
+        ("${A?msg}", "a", "", None),
+        ("${A:-${B}}", "a", "b", "b"),
+        ("${A:-$B}/c", "a/c", "b/c", "b/c"),
+        ("${A:-${C:-d}}", "a", "d", "d"),
+        ("${A+${C}}", None, None, ""),
+        ("<${A:-x:y/z-1}>", "<a>", "<x:y/z-1>", "<x:y/z-1>"),
+        ("$$A $${A} $$$B", "$A ${A} $b", "$A ${A} $b", "$A ${A} $b"),
+        ("5$ $1 ${} ${A/x/y}", "5$ $1 ${} ${A/x/y}", "5$ $1 ${} ${A/x/y}", "5$ $1 ${} ${A/x/y}"),
+    ],
+)
+def test_variables_have_the_operators_of_compose(text: str, when_set: str | None, when_empty: str | None, when_unset: str | None) -> None:
+    for env, wanted in ((SET, when_set), (EMPTY, when_empty), (UNSET, when_unset)):
+        if wanted is None:
+            with pytest.raises(ComposeError, match="^Could not read here: the variable [AC] has no value"):
+                interpolate(text, env, "here")
+        else:
+            assert interpolate(text, env, "here") == wanted
+
+
+def test_a_default_that_is_not_needed_is_not_looked_at() -> None:
+    assert interpolate("${A:-${C}}", SET, "here") == "a"
+    assert interpolate("${C:+${D}}", SET, "here") == ""
+
+
+def test_what_a_variable_is_for_is_told_where_it_is_missing() -> None:
+    with pytest.raises(ComposeError) as caught:
+        interpolate("${A:?the release}", {}, "here")
+    assert str(caught.value) == (
+        "Could not read here: the variable A has no value (the release). Give it one in env, or a default in the file."
+    )
+
+
+def test_variables_are_filled_in_at_any_depth_but_not_in_keys() -> None:
+    value = {"$A": ["$A", {"k": "${B}", "n": 1, "none": None, "yes": True}]}
+    assert interpolate(value, SET, "here") == {"$A": ["a", {"k": "b", "n": 1, "none": None, "yes": True}]}
+
+
+@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (7, "7"), (None, "")])
+def test_values_read_as_in_the_environment_of_the_docker_command(value: Any, text: str) -> None:
+    assert interpolate("${A-default}", {"A": value}, "here") == text
+
+
+# -- what is built
+def test_a_service_with_build_is_one_image(project: Path) -> None:
+    image = build(project)
+    tag = image["name"].rpartition(":")[2]
+    assert len(tag) == 16 and int(tag, 16) >= 0
+    assert image == {
+        "project": "shop",
+        "service": "web",
+        "name": f"shop/web:{tag}",
+        "repository": "shop/web",
+        "context": str(project / "web"),
+        "dockerfile": "Dockerfile",
+        "args": {},
+        "target": "",
+    }
+
+
+def test_services_without_build_are_passed_over(project: Path) -> None:
+    assert builds(project, "services: {a: {image: x}, b: null, c: {build: null}}") == []
+    assert builds(project, "services: null") == [] and builds(project, "") == []
+    assert builds_of({"name": "shop", "files": []}) == []
+
+
+def test_later_files_win_and_the_others_options_stay(project: Path) -> None:
+    image = build(
+        project,
+        "services: {web: {build: {context: none, target: dev, args: {A: '1', B: '1'}}}}",
+        "services: {web: {image: web}}",
+        "services: {web: {build: {context: web, args: [B=2, C=x=y]}}}",
+    )
+    assert (image["context"], image["target"]) == (str(project / "web"), "dev")
+    assert image["args"] == {"A": "1", "B": "2", "C": "x=y"}
+
+
+def test_a_later_string_replaces_the_context_alone(project: Path) -> None:
+    image = build(project, "services: {web: {build: {context: none, target: dev}}}", "services: {web: {build: ./web}}")
+    assert (image["context"], image["target"]) == (str(project / "web"), "dev")
+
+
+def test_paths_are_relative_to_the_first_file_as_in_compose(project: Path) -> None:
+    other = write(project / "more" / "compose.yml", "services: {web: {build: {context: web}}}")
+    (image,) = builds_of({"name": "shop", "files": [str(project / "compose.yml"), str(other)]})
+    assert image["context"] == str(project / "web")
+
+
+def test_the_context_is_the_first_files_folder_where_none_is_given(project: Path) -> None:
+    assert build(project, "services: {web: {build: {dockerfile: web/Dockerfile}}}")["context"] == str(project)
+
+
+def test_a_variable_may_hold_an_absolute_context(project: Path) -> None:
+    assert build(project, "services: {web: {build: $WHERE}}", env={"WHERE": str(project / "web")})["context"] == str(project / "web")
+
+
+def test_a_dollar_in_the_projects_own_path_is_no_variable(tmp_path: Path) -> None:
+    folder = tmp_path / "a$NAME"
+    write(folder / "web" / "Dockerfile", "FROM scratch")
+    assert build(folder, "services: {web: {build: web}}")["context"] == str(folder / "web")
+
+
+def test_files_may_be_one_string(project: Path) -> None:
+    assert builds_of({"name": "shop", "files": str(project / "compose.yml")}) == builds(project)
+    assert as_list(" a.yml, b.yml,") == ["a.yml", "b.yml"]
+
+
+@pytest.mark.parametrize(
+    ("args", "wanted"),
+    [
+        ("{A: '1', B: 2, C: true, D: ''}", {"A": "1", "B": "2", "C": "true", "D": ""}),
+        ("[A=1, B=2, C=true, D=]", {"A": "1", "B": "2", "C": "true", "D": ""}),
+        ("{A: $FROM_ENV}", {"A": "e"}),
+        ("[FROM_ENV, NOWHERE]", {"FROM_ENV": "e"}),
+        ("{FROM_ENV: null, NOWHERE: null}", {"FROM_ENV": "e"}),
+        ("null", {}),
+    ],
+)
+def test_arguments_may_be_a_list_or_a_mapping(project: Path, args: str, wanted: dict[str, str]) -> None:
+    assert build(project, f"services: {{web: {{build: {{context: web, args: {args}}}}}}}", env={"FROM_ENV": "e"})["args"] == wanted
+
+
+# -- the tag
+def test_the_tag_is_stable(project: Path) -> None:
+    before = build(project)["name"]
+    write(project / "compose.yml", "# another comment\nservices: {web: {build: {context: ./web}, image: other}}")
+    for path in (project / "web").iterdir():
+        os.utime(path, (1, 1))
+    (project / "web" / "empty").mkdir()
+    assert build(project)["name"] == before
+
+
+def test_the_tag_does_not_tell_where_the_context_lies(project: Path, tmp_path: Path) -> None:
+    before = build(project)["name"]
+    (project / "web").rename(tmp_path / "elsewhere")
+    assert build(project, "services: {web: {build: elsewhere}}")["name"] == before
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["args: {A: '1'}", "args: {A: '2'}", "args: {B: '1'}", "target: dev", "dockerfile: Other"],
+)
+def test_the_tag_changes_with_every_option(project: Path, option: str) -> None:
+    write(project / "web" / "Other", "FROM scratch")
+    tags = {
+        build(project, f"services: {{web: {{build: {{context: web, {one}}}}}}}")["name"]
+        for one in {"target: ''", "args: {A: '1'}", "target: dev", option}
+    }
+    assert len(tags) == len({"target: ''", "args: {A: '1'}", "target: dev", option})
+
+
+def test_the_tag_changes_with_content_name_and_executable_bit(project: Path) -> None:
+    app = project / "web" / "app.py"
+    seen = {build(project)["name"]}
+    for change in (
+        lambda: app.write_text("print(1)"),
+        lambda: app.chmod(0o755),
+        lambda: app.rename(app.with_name("main.py")),
+        lambda: write(project / "web" / "deep" / "er" / "file", ""),
+        lambda: write(project / "web" / "Dockerfile", "FROM other"),
+    ):
+        change()
+        seen.add(build(project)["name"])
+    assert len(seen) == 6
+
+
+@pytest.mark.parametrize(
+    ("patterns", "path", "counts"),
+    [
+        ("notes.md", "notes.md", False),
+        ("notes.md", "docs/notes.md", True),
+        ("*.md", "notes.md", False),
+        ("*.md", "docs/notes.md", True),
+        ("**/*.md", "notes.md", False),
+        ("**/*.md", "a/b/notes.md", False),
+        ("docs", "docs/a/notes.md", False),
+        ("/docs/", "docs/notes.md", False),
+        ("./docs", "docs/notes.md", False),
+        ("docs/*/x", "docs/a/x", False),
+        ("docs/*/x", "docs/a/b/x", True),
+        ("docs/**", "docs/a/b", False),
+        ("docs", "docs2/notes.md", True),
+        ("?.md", "a.md", False),
+        ("?.md", "ab.md", True),
+        ("a.md", "axmd", True),
+        ("# notes.md\n\n", "notes.md", True),
+        ("*\n!notes.md", "notes.md", True),
+        ("[n]otes.md", "notes.md", True),
+        ("*", "anything/at/all", False),
+    ],
+)
+def test_what_dockerignore_names_does_not_count(project: Path, patterns: str, path: str, counts: bool) -> None:
+    write(project / "web" / ".dockerignore", patterns)
+    write(project / "web" / path, "before")
+    before = build(project)["name"]
+    write(project / "web" / path, "after")
+    assert (build(project)["name"] != before) is counts
+
+
+@pytest.mark.parametrize("dockerfile", ["Dockerfile", "docker/web.Dockerfile"])
+def test_a_dockerfile_counts_also_where_dockerignore_names_it(project: Path, dockerfile: str) -> None:
+    text = f"services: {{web: {{build: {{context: web, dockerfile: {dockerfile}}}}}}}"
+    write(project / "web" / ".dockerignore", "Dockerfile\ndocker")
+    write(project / "web" / dockerfile, "FROM before")
+    before = build(project, text)["name"]
+    write(project / "web" / dockerfile, "FROM after")
+    assert build(project, text)["name"] != before
+
+
+def test_links_of_every_kind_count(project: Path) -> None:
+    web = project / "web"
+    write(web / "data" / "file", "x")
+    seen = {build(project)["name"]}
+    for name, target in {"file": "app.py", "folder": "data", "dangling": "nowhere", "itself": "itself", "up": "."}.items():
+        (web / name).symlink_to(target)
+        seen.add(build(project)["name"])
+    (web / "dangling").unlink()
+    (web / "dangling").symlink_to("nowhere-else")
+    seen.add(build(project)["name"])
+    (web / "app.py").write_text("what the link to a file leads to")
+    seen.add(build(project)["name"])
+    assert len(seen) == 8
+
+
+def test_links_that_dockerignore_names_do_not_count(project: Path) -> None:
+    write(project / "web" / ".dockerignore", "link-*")
+    before = build(project)["name"]
+    (project / "web" / "link-a").symlink_to("nowhere")
+    (project / "web" / "link-b").symlink_to(".")
+    assert build(project)["name"] == before
+
+
+def test_sockets_and_pipes_do_not_count(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = build(project)["name"]
+    os.mkfifo(project / "web" / "pipe")
+    monkeypatch.chdir(project / "web")  # a socket's path is short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+        assert build(project)["name"] == before
+
+
+# -- refusals
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("services: {web: {build: nowhere}}", "there is no folder '"),
+        ("services: {web: {build: {context: web, dockerfile: Nope}}}", "there is no file '"),
+        ("services: {web: {build: $NO}}", "the variable NO has no value"),
+        ("services: {web: [", "while parsing a flow node"),
+        ("services:\n\t- a", "cannot start any token"),
+        ("a: 2024-99-99", "month must be in 1..12"),
+        ("services: {web: !reset null}", "could not determine a constructor for the tag '!reset'"),
+        ("just text", "it is no mapping"),
+        ("services: [web]", "the services of Compose file"),
+        ("services: {web: text}", "service 'web' of Compose file"),
+        ("services: {web: {build: [web]}}", "the build of service 'web' of Compose file"),
+        ("services: {web: {build: {context: web, args: text}}}", "args in the build of service 'web' of Compose file"),
+    ],
+)
+def test_what_cannot_be_built_is_one_sentence(project: Path, text: str, words: str) -> None:
+    assert words in refusal(project, text)
+
+
+def test_a_compose_file_that_cannot_be_read_is_one_sentence(project: Path) -> None:
+    (project / "compose.yml").write_bytes(b"a: \xff\xfe\xfa")
+    assert f"Compose file '{project}/compose.yml': " in refusal(project)
+    (project / "compose.yml").unlink()
+    assert refusal(project) == (
+        f"Could not read Compose file '{project}/compose.yml': No such file or directory. Correct the file or its path."
+    )
+
+
+def test_a_file_of_the_context_that_cannot_be_read_is_one_sentence(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> tuple[bool, bytes]:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(_compose, "read", refuse)
+    assert "Dockerfile' in its context cannot be read (Permission denied)" in refusal(project)
