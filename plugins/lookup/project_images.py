@@ -17,7 +17,7 @@ description:
   - Nothing is built for a project whose C(state) is V(absent).
 options:
   _terms:
-    description: Projects, as O(apiary.swarm.stacks#role:stacks_projects) has them.
+    description: Projects, as O(apiary.swarm.stacks#role:main:stacks_projects) has them.
     type: list
     elements: dict
     required: true

@@ -200,17 +200,11 @@ def test_the_tag_does_not_tell_where_the_context_lies(project: Path, tmp_path: P
     assert build(project, "services: {web: {build: elsewhere}}")["name"] == before
 
 
-@pytest.mark.parametrize(
-    "option",
-    ["args: {A: '1'}", "args: {A: '2'}", "args: {B: '1'}", "target: dev", "dockerfile: Other"],
-)
-def test_the_tag_changes_with_every_option(project: Path, option: str) -> None:
+def test_the_tag_changes_with_every_option(project: Path) -> None:
     write(project / "web" / "Other", "FROM scratch")
-    tags = {
-        build(project, f"services: {{web: {{build: {{context: web, {one}}}}}}}")["name"]
-        for one in {"target: ''", "args: {A: '1'}", "target: dev", option}
-    }
-    assert len(tags) == len({"target: ''", "args: {A: '1'}", "target: dev", option})
+    options = ["target: ''", "args: {A: '1'}", "args: {A: '2'}", "args: {B: '1'}", "target: dev", "dockerfile: Other"]
+    tags = [build(project, f"services: {{web: {{build: {{context: web, {option}}}}}}}")["name"] for option in options]
+    assert len(set(tags)) == len(options)
 
 
 def test_the_tag_changes_with_content_name_and_executable_bit(project: Path) -> None:
