@@ -64,7 +64,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
     change_node,
     demote_self,
@@ -135,9 +135,16 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
 
     def apply(before: Any, _after: Any, context: Any) -> None:
         (info, reason), name, timeout = context, host_name(context[0]), params["wait_timeout"]
-        if before["role"] == "manager" and not reason:
-            leave_in_order(client, info["Swarm"]["NodeID"], name, timeout)
-        client.swarm_leave(force=bool(reason) or info["Swarm"]["LocalNodeState"] != "active")
+        forced = bool(reason) or info["Swarm"]["LocalNodeState"] != "active"
+        if before["role"] == "manager" and not forced:
+            try:
+                leave_in_order(client, info["Swarm"]["NodeID"], name, timeout)
+            except SwarmError:
+                # Managers that leave at the same time may each have been allowed to, and find themselves the last one.
+                if not params["force"]:
+                    raise
+                forced = True
+        client.swarm_leave(force=forced)
         wait_until(
             client.info,
             lambda info: info["Swarm"]["LocalNodeState"] == "inactive",

@@ -45,6 +45,23 @@ def test_manager_that_is_needed_stays_unless_forced(manager: Engine, swarm: Swar
     assert twice(manager, force=True) == [("POST", "/swarm/leave")]
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_manager_that_becomes_the_last_one_while_it_leaves_stays_unless_forced(manager: Engine, swarm: Swarm, force: bool) -> None:
+    def others_leave() -> None:
+        for name in ("m2", "m3"):
+            swarm.nodes[f"id-{name}"]["Spec"]["Role"] = "worker"
+        swarm.sync()
+
+    swarm.interrupted_by(others_leave)
+    if force:
+        assert run_module(swarm_leave, manager, {"force": True})["changed"]
+        assert manager.state == "inactive"
+    else:
+        with pytest.raises(SwarmError, match="^Could not demote node 'm1': it is the last manager"):
+            run_module(swarm_leave, manager)
+        assert manager.state == "active"
+
+
 def test_last_manager_stays_unless_forced(manager: Engine, swarm: Swarm) -> None:
     for name in ("m2", "m3"):
         swarm.nodes[f"id-{name}"]["Spec"]["Role"] = "worker"
