@@ -54,7 +54,7 @@ sanity: env ## ansible-test sanity
 	@tests/sanity/run
 
 molecule: env ## One story on the lab, S=name; KEEP=1 leaves its hosts
-	@tests/run $(S)
+	@tests/run $(or $(S),$(error Could not run a story: S is not given. Say which one, e.g. make molecule S=labels))
 
 build: env ## The collection's tarball, in build/
 	@mkdir -p build

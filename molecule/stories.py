@@ -109,8 +109,12 @@ class Lab:
         """Wait until the condition gives something true, and return that."""
         end = time.monotonic() + PATIENCE
         while True:
-            seen = condition()
+            try:
+                seen, reason = condition(), ""
+            except AssertionError as error:
+                # While managers elect a leader they answer with errors.
+                seen, reason = None, f": {error}"
             if seen:
                 return seen
-            assert time.monotonic() < end, f"{what} did not come true within {PATIENCE} s"
+            assert time.monotonic() < end, f"{what} did not come true within {PATIENCE} s{reason}"
             time.sleep(0.5)

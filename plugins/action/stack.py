@@ -17,6 +17,9 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate
 
+# An anchor and a tag, which YAML allows before a value.
+PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+
 
 class ActionModule(ActionBase):
     """The action of M(apiary.swarm.stack)."""
@@ -105,7 +108,8 @@ def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:
         if start not in replaced:
             replaced[start] = end, json.dumps(attach(node.value))
     for start, (end, value) in sorted(replaced.items(), reverse=True):
-        text = text[:start] + value + text[end:]
+        properties = PROPERTIES.match(text, start, end)  # a node begins with its anchor and tag
+        text = text[: properties.end() if properties else start] + value + text[end:]
     return text
 
 

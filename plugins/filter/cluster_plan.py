@@ -24,7 +24,7 @@ options:
     elements: str
     required: true
   members:
-    description: Inventory name to address, of all managers and workers.
+    description: Inventory name to its addresses, of all managers and workers.
     type: dict
     required: true
 """
@@ -32,27 +32,28 @@ options:
 EXAMPLES = r"""
 - name: Choose the manager to work through
   ansible.builtin.set_fact:
-    plan: "{{ views | apiary.swarm.cluster_plan(['m1', 'm2', 'm3'], {'m1': '10.0.0.1', 'm2': '10.0.0.2', 'm3': '10.0.0.3'}) }}"
+    plan: "{{ views | apiary.swarm.cluster_plan(['m1', 'm2', 'm3'], {'m1': ['10.0.0.1'], 'm2': ['10.0.0.2'], 'm3': ['10.0.0.3']}) }}"
 """
 
 RETURN = r"""
 _value:
-  description: C(primary), C(in_control), C(join), C(remote_addrs), C(strays) and C(problems).
+  description: C(primary), C(in_control), C(join), C(remote_addrs), C(strays), C(unknown) and C(problems).
   type: dict
 """
 
 from typing import Any
 
 
-def cluster_plan(views: list[dict[str, Any]], managers: list[str], members: dict[str, str]) -> dict[str, Any]:
+def cluster_plan(views: list[dict[str, Any]], managers: list[str], members: dict[str, list[str]]) -> dict[str, Any]:
     """Choose the manager to work through, and find who joins, who does not belong, and what forbids going on.
 
     :param views: one a host of the play: host, role (wanted), address, and info (the answer of swarm_info).
     :param managers: inventory names of all managers, in their order.
-    :param members: inventory name -> address, of all managers and workers, also those that do not answer.
+    :param members: inventory name -> addresses, of all managers and workers, also those that do not answer.
     :returns: primary (a host, or None), in_control (the primary controls a swarm already), join (hosts),
         remote_addrs (of managers in control, the primary's first), strays (nodes of the swarm that are no host
-        of the inventory) and problems (sentences; with any of them nothing may be written).
+        of the inventory), unknown (hosts that do not answer and that no node could be told to be: any stray may be
+        one of them) and problems (sentences; with any of them nothing may be written).
     """
     by_host = {view["host"]: view for view in views}
     control = [view for view in views if view["info"]["control_available"] and view["info"]["quorum"]["healthy"]]
@@ -60,12 +61,15 @@ def cluster_plan(views: list[dict[str, Any]], managers: list[str], members: dict
     order = [name for name in here if by_host[name] in control] + [v["host"] for v in control if v["host"] not in here]
     primary = (order or here or [None])[0]
     info = by_host[primary]["info"] if primary else {}
+    nodes = (info.get("nodes") or []) if order else []
+    silent = silent_members(views, members)
     return {
         "primary": primary,
         "in_control": bool(order),
         "join": [v["host"] for v in views if v["host"] != primary and v["info"]["state"] in ("inactive", "pending", "error")],
         "remote_addrs": [by_host[name]["address"] for name in order or here[:1]],
-        "strays": strays(info.get("nodes") or [], views, members) if order else [],
+        "strays": strays(nodes, views, silent),
+        "unknown": [name for name, known in silent.items() if not any(is_called(node, known) for node in nodes)],
         "problems": problems_without_control(views, here, managers) if not order else problems_in_swarm(views, info),
     }
 
@@ -112,15 +116,25 @@ def problems_in_swarm(views: list[dict[str, Any]], info: dict[str, Any]) -> list
     return problems
 
 
-def strays(nodes: list[dict[str, Any]], views: list[dict[str, Any]], members: dict[str, str]) -> list[dict[str, Any]]:
-    """Nodes of the swarm that no host of the inventory is. A host or engine that does not answer is known by name or address."""
+def silent_members(views: list[dict[str, Any]], members: dict[str, list[str]]) -> dict[str, set[str]]:
+    """Hosts of the inventory that do not answer, or whose engine does not, with all they may be known by."""
+    answering = {view["host"] for view in views if not is_silent(view["info"])}
+    return {name: {name, *addresses} - {""} for name, addresses in members.items() if name not in answering}
+
+
+def is_called(node: dict[str, Any], names: set[str]) -> bool:
+    """One of these is the node's hostname or address."""
+    return node["hostname"] in names or node["address"] in names
+
+
+def strays(nodes: list[dict[str, Any]], views: list[dict[str, Any]], silent: dict[str, set[str]]) -> list[dict[str, Any]]:
+    """Nodes of the swarm that no host of the inventory is. One that answers says its own NodeID, others are known by name."""
     own = {view["info"]["node_id"] for view in views}
-    silent = set(members) - {view["host"] for view in views if not is_silent(view["info"])}
-    excused = (silent | {members[name] for name in silent}) - {""}
+    excused = set().union(*silent.values())
     return [
         {"id": node["id"], "hostname": node["hostname"], "address": node["address"], "state": node["state"]}
         for node in nodes
-        if node["id"] not in own and node["hostname"] not in excused and node["address"] not in excused
+        if node["id"] not in own and not is_called(node, excused)
     ]
 
 

@@ -9,9 +9,11 @@ Every word raises L{EngineError} when the Engine refuses and L{SwarmConflict} wh
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import shutil
 from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import (
@@ -19,6 +21,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._errors import (
     EngineMissing,
     SwarmConflict,
     SwarmError,
+    could_not,
 )
 
 try:
@@ -29,10 +32,17 @@ except ImportError:
 else:
     HAS_SDK = True
 
+# Where an engine's daemon is, also for a user whose PATH does not tell.
+DAEMON_PATH = "/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin:/snap/bin"
+
 CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     "timeout": {"type": "int", "default": 60},
 }
+
+# What the Engine of any host answers; everything else is a manager's business.
+OWN_PATHS = ("/info", "/swarm/init", "/swarm/join", "/swarm/leave")
+ASK_A_MANAGER = "Run the task on a manager in control of the swarm, or bring the managers back until a majority runs"
 
 # (method, path with API version, headers, body) -> (status, headers, body); the body is bytes both ways.
 Transport = Callable[[str, str, "dict[str, str]", "bytes | None"], "tuple[int, dict[str, str], bytes]"]
@@ -59,7 +69,7 @@ class Client:
         message = error_message(answer)
         if "update out of sequence" in message:
             raise SwarmConflict(verb, status, message)
-        raise EngineError(verb, status, message)
+        raise EngineError(verb, status, message, ASK_A_MANAGER if status == 503 and path not in OWN_PATHS else None)
 
     # -- this host
     def info(self) -> dict[str, Any]:
@@ -135,25 +145,20 @@ def plain_error(message: str) -> str:
 def connect(params: dict[str, Any]) -> Client:
     """A client for the Engine of the connection options.
 
-    :raises EngineMissing: no SDK on this host, or nothing that answers.
+    :raises EngineMissing: no SDK on this host, or no engine.
+    :raises SwarmError: there is an engine, but no talking to it.
     """
     if not HAS_SDK:
         raise EngineMissing(
             "Could not talk to the Docker Engine: the Docker SDK for Python is missing on this host. "
-            "Install python3-docker, or let the role apiary.swarm.engine do it."
+            "Install python3-docker, or let the role apiary.swarm.engine do it.",
+            sdk=False,
         )
     host = params["docker_host"]
     try:
         api = docker.APIClient(base_url=host, version="auto", timeout=params["timeout"])
     except docker.errors.DockerException as error:
-        if host.startswith("unix://") and not os.path.exists(host[len("unix://") :]):
-            raise EngineMissing(
-                f"Could not talk to the Docker Engine at '{host}': there is no such socket. "
-                "Install and start the engine, or correct docker_host."
-            ) from error
-        raise EngineMissing(
-            f"Could not talk to the Docker Engine at '{host}': {error}. Start the engine, or correct docker_host."
-        ) from error
+        raise connect_error(host, error, params["timeout"]) from error
 
     def transport(method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
         try:
@@ -165,12 +170,55 @@ def connect(params: dict[str, Any]) -> Client:
     return Client(transport, api.api_version)
 
 
-def no_engine() -> Client:
+def connect_error(host: str, error: Exception, timeout: int) -> SwarmError:
+    """What it means that an Engine could not be connected to."""
+    action = f"talk to the Docker Engine at '{host}'"
+    code = next((one.errno for one in error_chain(error) if isinstance(one, OSError) and one.errno), 0)
+    if host.startswith("unix://"):
+        path = "/" + host[len("unix://") :].lstrip("/")
+        # Systemd leaves its socket behind when the engine's package is removed.
+        left_behind = code == errno.ECONNREFUSED and not shutil.which("dockerd", path=DAEMON_PATH)
+        if left_behind or no_such_file(path):
+            cause = "there is no engine behind this socket" if left_behind else "there is no such socket"
+            return EngineMissing(f"Could not {action}: {cause}. Install and start the engine, or correct docker_host.")
+    if code in (errno.EACCES, errno.EPERM):
+        return could_not(action, "permission denied", "Run the task as root (become: true)")
+    if code == errno.ECONNREFUSED:
+        return could_not(action, "nothing listens there", "Start the engine, or correct docker_host")
+    if "timed out" in str(error) or code == errno.ETIMEDOUT:
+        return could_not(action, f"no answer within {timeout} s", "Look at the engine's log on its host, or give a longer timeout")
+    return could_not(action, str(error), "Look at the engine's log on its host, or correct docker_host")
+
+
+def error_chain(error: BaseException | None) -> list[BaseException]:
+    """An error and those that it came from; requests and urllib3 keep some of them as arguments."""
+    chain: list[BaseException] = []
+    todo = [error]
+    while todo:
+        one = todo.pop(0)
+        if isinstance(one, BaseException) and not any(one is known for known in chain):
+            chain.append(one)
+            todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return chain
+
+
+def no_such_file(path: str) -> bool:
+    """There is surely no such file; one that this user may not see may be there."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR)
+    return False
+
+
+def no_engine(sdk: bool = True) -> Client:
     """Stands for a host without an engine: in no swarm, and nothing else can be asked.
 
     Check mode on a bare host and C(leave) on a purged one then go the ordinary way.
+
+    :param sdk: it is the engine that is missing and not the SDK.
     """
-    info = json.dumps({"ServerVersion": None, "Swarm": {"LocalNodeState": "inactive", "ControlAvailable": False}})
+    info = json.dumps({"ServerVersion": None, "HasSdk": sdk, "Swarm": {"LocalNodeState": "inactive", "ControlAvailable": False}})
 
     def transport(method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
         if method == "GET" and path.endswith("/info"):

@@ -72,10 +72,10 @@ def execute(
     try:
         try:
             client = connect(module.params)
-        except EngineMissing:
+        except EngineMissing as missing:
             if not (module.check_mode or without_engine):
                 raise
-            client = no_engine()
+            client = no_engine(missing.sdk)
         result = run(module.params, client, Converge(module.check_mode))
     except SwarmError as error:
         module.fail_json(msg=str(error))

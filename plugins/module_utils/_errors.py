@@ -11,7 +11,14 @@ class SwarmError(Exception):
 
 
 class EngineMissing(SwarmError):
-    """There is no Docker Engine to talk to on this host, or no SDK to talk with."""
+    """There is no Docker Engine to talk to on this host, or no SDK to talk with.
+
+    :ivar sdk: the SDK is there; without it nothing is known of the engine.
+    """
+
+    def __init__(self, text: str, sdk: bool = True) -> None:
+        super().__init__(text)
+        self.sdk = sdk
 
 
 class EngineError(SwarmError):
@@ -21,14 +28,19 @@ class EngineError(SwarmError):
     :ivar message: the Engine's own words.
     """
 
-    def __init__(self, verb: str, status: int, message: str) -> None:
-        super().__init__(f"Could not {verb}: {message.strip().rstrip('.')}. (The Docker Engine answered {status}.)")
+    ADVICE = "Look at the engine's log on this host"
+
+    def __init__(self, verb: str, status: int, message: str, advice: str | None = None) -> None:
+        cause = message.strip().rstrip(".") or "no reason given"
+        super().__init__(f"Could not {verb}: {cause} (the Docker Engine answered {status}). {advice or self.ADVICE}.")
         self.status = status
         self.message = message
 
 
 class SwarmConflict(EngineError):
     """Somebody else wrote the object in between (C(update out of sequence)): read again and redo."""
+
+    ADVICE = "Run the task again when nobody else changes the swarm"
 
 
 def could_not(action: str, cause: str, advice: str) -> SwarmError:

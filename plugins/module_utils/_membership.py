@@ -23,6 +23,7 @@ BUSY = ("assigned", "accepted", "preparing", "ready", "starting", "running")
 SIOCGIFADDR = 0x8915
 # Where engines keep their data, for one that cannot be asked.
 DOCKER_ROOT = "/var/lib/docker"
+DAEMON_CONFIG = "/etc/docker/daemon.json"
 
 
 # -- this host
@@ -49,12 +50,29 @@ def swarm_error(info: dict[str, Any]) -> str | None:
     return plain_error(info["Swarm"].get("Error") or "") or None
 
 
+def configured_root() -> str:
+    """Where the Engine of this host keeps its data, as its configuration tells.
+
+    :raises SwarmError: the configuration cannot be read.
+    """
+    try:
+        with open(DAEMON_CONFIG, "rb") as file:
+            config = json.loads(file.read().decode() or "{}")
+        return str(config.get("data-root") or config.get("graph") or DOCKER_ROOT)
+    except (FileNotFoundError, NotADirectoryError):
+        return DOCKER_ROOT
+    except PermissionError as error:
+        raise could_not(f"read the file '{DAEMON_CONFIG}'", str(error.strerror), "Run the task as root (become: true)") from error
+    except (OSError, ValueError, AttributeError) as error:
+        raise could_not(f"read the file '{DAEMON_CONFIG}'", str(error), "Correct the file") from error
+
+
 def swarm_file(info: dict[str, Any], name: str) -> bytes | None:
     """A file of the Engine's swarm folder on this host; None where there is none.
 
     :raises SwarmError: this user may not read it.
     """
-    path = os.path.join(info.get("DockerRootDir") or DOCKER_ROOT, "swarm", name)
+    path = os.path.join(info.get("DockerRootDir") or configured_root(), "swarm", name)
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -68,7 +86,16 @@ def silent_member(info: dict[str, Any]) -> str | None:
     """Why a host without an engine that answers is a member of a swarm nevertheless; None where it is none."""
     if info.get("ServerVersion") or swarm_file(info, "docker-state.json") is None:
         return None
+    if not info.get("HasSdk", True):
+        return "it is a member of a swarm, but the Docker SDK for Python is missing on it"
     return "it is a member of a swarm, but its engine does not answer"
+
+
+def refuse_silent(info: dict[str, Any], action: str) -> None:
+    """Refuse a member of a swarm that cannot be asked."""
+    silent = silent_member(info)
+    if silent:
+        raise could_not(action, silent, "Start the engine" if info.get("HasSdk", True) else "Install python3-docker")
 
 
 def own_certificate(info: dict[str, Any]) -> Certificate | None:
@@ -117,9 +144,13 @@ def check_local_addresses(info: dict[str, Any], params: dict[str, Any], action: 
         "listen_addr": state.get("ListenAddr"),
         "data_path_addr": state.get("DataPathAddr") or (node_addr if state else None),
     }
+    # The Engine lets an advertised address without a port have the port that it listens on.
+    listen_addr = known["listen_addr"] or params["listen_addr"]
+    listen_port = _spec.split_address("listen_addr", listen_addr)[1] if listen_addr else _spec.SWARM_PORT
     warnings = []
     for option, text in given.items():
-        wanted, actual = _spec.split_address(option, text), known[option]
+        default_port = listen_port if option == "advertise_addr" else _spec.SWARM_PORT
+        wanted, actual = _spec.split_address(option, text, default_port), known[option]
         if not actual:
             warnings.append(f"Option '{option}' was not compared: the engine's swarm folder cannot be read by this user.")
             continue
@@ -166,6 +197,14 @@ def get_node(client: Client, node_id: str, action: str) -> tuple[dict[str, Any],
     return _spec.find_node(nodes, node_id, action), nodes
 
 
+def refuse_demotion(nodes: list[dict[str, Any]], node: dict[str, Any]) -> None:
+    """Refuse to demote a manager that cannot be spared."""
+    refusal = _spec.quorum_refusal(nodes, node["ID"])
+    if refusal:
+        title = _spec.node_title(node, nodes)
+        raise could_not(f"demote node '{title}'", refusal, "Bring the other managers back, or promote another node first")
+
+
 def change_node(client: Client, node_id: str, change: dict[str, str], cached: list[dict[str, Any]] | None = None) -> None:
     """Change a node's Role or Availability, whole spec for whole spec; never below quorum.
 
@@ -178,10 +217,7 @@ def change_node(client: Client, node_id: str, change: dict[str, str], cached: li
         nodes = looks.pop() if looks else client.nodes()
         node = _spec.find_node(nodes, node_id, "update node")
         if change.get("Role") == "worker" and node["Spec"]["Role"] == "manager":
-            refusal = _spec.quorum_refusal(nodes, node_id)
-            if refusal:
-                title = _spec.node_title(node, nodes)
-                raise could_not(f"demote node '{title}'", refusal, "Bring the other managers back, or promote another node first")
+            refuse_demotion(nodes, node)
         return node["Spec"], node
 
     def apply(_before: Any, after: Any, node: Any) -> None:

@@ -48,10 +48,11 @@ class Plan:
 def check_quorum(plan: Plan, after: dict[str, Any]) -> list[str]:
     """The nodes to demote in their order; refuses, before the first write, what would cost the quorum on the way."""
     nodes = plan.nodes
-    promoted = [key for key in after if after[key]["role"] == "manager" and not _spec.is_manager(plan.by_id[key])]
+    check_promotions(plan, after)
+    promoted = [key for key in after if after[key]["role"] == "manager" and not _spec.counts_in_raft(plan.by_id[key])]
     nodes = [{**node, **promoted_node(node)} if node["ID"] in promoted else node for node in nodes]
     leaving = [key for key in plan.wanted if key not in after or after[key]["role"] == "worker"]
-    demoted = [key for key in leaving if _spec.is_manager(plan.by_id[key])]
+    demoted = [key for key in leaving if _spec.counts_in_raft(plan.by_id[key])]
     demoted.sort(key=lambda key: manager_reachable(plan.by_id[key]))  # those that do not vote any more first
     for node_id in demoted:
         refusal = _spec.quorum_refusal(nodes, node_id)
@@ -63,6 +64,28 @@ def check_quorum(plan: Plan, after: dict[str, Any]) -> list[str]:
             )
         nodes = [node for node in nodes if node["ID"] != node_id]
     return demoted
+
+
+def check_promotions(plan: Plan, after: dict[str, Any]) -> None:
+    """Refuse to promote a node that is not Ready: it would count for the quorum without being there."""
+    for key in after:
+        node = plan.by_id[key]
+        if after[key]["role"] == "manager" and node["Spec"]["Role"] != "manager" and not node_ready(node):
+            raise could_not(
+                f"promote node '{plan.title[key]}'",
+                f"it is {_spec.node_state(node)}",
+                "Bring it back first; look at the engine on that node",
+            )
+
+
+def leaving_warnings(plan: Plan) -> list[str]:
+    """What somebody has to do so that nodes can be removed without force."""
+    limit = f"within {plan.limit} s" if plan.params["wait"] else "before"
+    return [
+        f"Node '{plan.title[key]}' is Ready: it has to leave the swarm by itself {limit}, with apiary.swarm.swarm_leave, or set force."
+        for key in plan.wanted
+        if node_ready(plan.by_id[key]) and not plan.params["force"]
+    ]
 
 
 def promoted_node(node: Any) -> dict[str, Any]:
@@ -89,7 +112,7 @@ def demote(plan: Plan, node_id: str, change: dict[str, str]) -> None:
     change_node(client, node_id, change)
     wait_until(
         plan.look(node_id),
-        lambda node: not _spec.is_manager(node),
+        lambda node: not _spec.counts_in_raft(node),
         f"see node '{title}' as a worker",
         plan.limit,
         explain=lambda node: "it is still a member of raft",

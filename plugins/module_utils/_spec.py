@@ -128,6 +128,11 @@ def is_ip(text: str) -> bool:
     return True
 
 
+def is_nowhere(text: str) -> bool:
+    """Whether it is an address that no other host can use: C(0.0.0.0), C(::) or loopback."""
+    return is_ip(text) and (ipaddress.ip_address(text).is_loopback or ipaddress.ip_address(text).is_unspecified)
+
+
 def normal_ip(text: str) -> str:
     """The one form of an IP address; anything else as it is."""
     return str(ipaddress.ip_address(text)) if is_ip(text) else text
@@ -140,11 +145,12 @@ def node_hostname(node: Node) -> str:
 
 
 def node_address(node: Node) -> str:
-    """The node's address; a manager's raft address, because its status may say C(0.0.0.0)."""
+    """The node's address; a manager may know itself only as C(0.0.0.0) or loopback: then what it tells the others."""
+    own = normal_ip((node.get("Status") or {}).get("Addr") or "")
+    if own and not is_nowhere(own):
+        return own
     manager = (node.get("ManagerStatus") or {}).get("Addr")
-    if manager:
-        return split_address("Addr", manager)[0]
-    return (node.get("Status") or {}).get("Addr") or ""
+    return split_address("Addr", manager)[0] if manager else ""
 
 
 def node_state(node: Node) -> str:
@@ -227,14 +233,14 @@ def pick_nodes(
 
 
 # -- quorum
-def is_manager(node: Node) -> bool:
+def counts_in_raft(node: Node) -> bool:
     """A manager, or still (or soon) a member of raft."""
     return node["Spec"]["Role"] == "manager" or bool(node.get("ManagerStatus"))
 
 
 def quorum_of(nodes: list[Node]) -> dict[str, Any]:
     """How many managers there are, reach each other, and are needed."""
-    managers = [node for node in nodes if is_manager(node)]
+    managers = [node for node in nodes if counts_in_raft(node)]
     status = [node.get("ManagerStatus") or {} for node in managers]
     reachable = sum(one.get("Reachability") == "reachable" for one in status)
     leaders = [node_hostname(node) for node, one in zip(managers, status) if one.get("Leader")]

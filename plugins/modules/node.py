@@ -37,6 +37,7 @@ options:
   role:
     description:
       - The role of O(nodes). It stays as it is if it is not given.
+      - A node that is not Ready is not promoted; that is an error before anything is written.
     type: str
     choices: [worker, manager]
   availability:
@@ -48,7 +49,8 @@ options:
     description:
       - V(present) is for nodes of the swarm; one that the swarm does not know is an error.
       - V(absent) drains and demotes nodes, waits until they are Down, and removes them from the list.
-        They become Down when they leave the swarm; see M(apiary.swarm.swarm_leave).
+        They become Down when they leave the swarm; see M(apiary.swarm.swarm_leave). One that is Ready has to leave
+        within O(wait_timeout), or take O(force); check mode warns of it.
     type: str
     choices: [present, absent]
     default: present
@@ -121,7 +123,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._nodes import Plan, change_all, check_quorum, remove_all
+from ansible_collections.apiary.swarm.plugins.module_utils._nodes import Plan, change_all, check_quorum, leaving_warnings, remove_all
 
 ROLES = ("worker", "manager")
 AVAILABILITIES = ("active", "pause", "drain")
@@ -193,6 +195,7 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
             "before": {plan.title[key]: before[key] for key in changed},
             "after": {plan.title[key]: after[key] for key in changed if key in after},
         },
+        "warnings": leaving_warnings(plan) if absent and converge.check else [],
         "nodes": [{"id": key, "hostname": _spec.node_hostname(plan.by_id[key]), **after[key]} for key in after],
     }
 

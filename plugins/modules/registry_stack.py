@@ -31,6 +31,7 @@ options:
   mode:
     description:
       - V(ingress) publishes the port on every node, through the routing mesh, which needs IPVS in the nodes' kernels.
+        Every node then reaches the registry at C(127.0.0.1), which Docker trusts without TLS.
       - V(host) publishes it only on the node that the registry runs on, so O(constraints) should name one.
     type: str
     choices: [ingress, host]
@@ -66,6 +67,7 @@ options:
   environment:
     description:
       - More environment variables of the registry, such as C(REGISTRY_LOG_LEVEL).
+      - The values are never in RV(diff), but like all options they are shown at C(-vvv). Set C(no_log) on the task when one is a password.
     type: dict
     default: {}
   resolve_image:
@@ -132,11 +134,15 @@ EXAMPLES = r"""
 RETURN = r"""
 address:
   description:
-    - The host and port to push images to. With O(mode=host) the address of the node that the registry runs on, otherwise that of this node.
-    - In check mode and with O(wait=false) it is predicted, or empty if O(constraints) leave more than one node. Empty with O(state=absent).
+    - The host and port to push images to, and to pull them from on every node.
+    - With O(mode=ingress) C(127.0.0.1) and the port, where the routing mesh answers on every node of the Swarm. It stays the same whichever
+      manager the task runs on, and reaches the registry from the nodes only.
+    - With O(mode=host) the address of the node that the registry runs on. In check mode and with O(wait=false) it is predicted,
+      or empty if O(constraints) leave more than one node.
+    - Empty with O(state=absent), and in check mode where there is no Swarm yet.
   returned: success
   type: str
-  sample: 192.0.2.11:5000
+  sample: 127.0.0.1:5000
 plan:
   description: What the task did, or in check mode would do, to each object of the stack. See M(apiary.swarm.stack).
   returned: success
@@ -149,7 +155,8 @@ services:
   sample:
     registry_registry: 1/1 running
 diff:
-  description: The objects that change, before and after, in the words of the Engine API.
+  description:
+    - The objects that change, before and after, in the words of the Engine API. The values of environment variables are hidden.
   returned: success
   type: dict
 """

@@ -30,7 +30,8 @@ options:
       - Compose files, merged from left to right.
       - They are on the controller and are found as templates and files are, in the role, beside the playbook, or by an absolute path.
         They are sent together with all files that they name in C(configs), C(secrets) and C(env_file), relative to the first of them.
-        On the manager they lie in memory for the time of the task, readable by the task's user only.
+        On the manager they lie in memory for the time of the task, readable by the task's user only. Where neither C(/dev/shm)
+        nor C(/run) is a mount that this user can write to, they lie in the temporary folder instead, which may be on a disk.
       - With O(remote_src=true) they are paths on the manager.
     type: list
     elements: path
@@ -53,13 +54,16 @@ options:
     default: {}
   prune:
     description:
-      - Also remove services of the stack that its definition no longer names. This is done last, when all the others run.
+      - Also remove services of the stack that its definition no longer names. This is done last, when all the others run,
+        so it cannot be combined with O(wait=false).
       - Networks, configs and secrets that are no longer named stay, as with C(docker stack deploy). They are in the plan as V(orphan).
     type: bool
     default: false
   with_registry_auth:
     description:
       - Send the manager's registry logins to the nodes, so that they can pull.
+      - They go along with a service that is written anyway. Logins that alone have changed are neither noticed nor sent,
+        as the Engine does not show those it has. A later release gets an option for that.
     type: bool
     default: false
   resolve_image:
@@ -102,7 +106,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The content of secrets is never shown, and that of configs as a digest. The environment of services is shown.
+      - The content of secrets is never shown, and that of configs as a digest.
+      - Of the environment of services the names are shown, and which values change, but not the values.
   idempotent:
     support: full
 author:
@@ -176,7 +181,8 @@ services:
     shop_web: 3/3 running
     shop_migrate: ran to completion
 diff:
-  description: The objects that change, before and after, in the words of the Engine API.
+  description:
+    - The objects that change, before and after, in the words of the Engine API. The values of environment variables are hidden.
   returned: success
   type: dict
 """
@@ -212,7 +218,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def desired_stack(params: dict[str, Any]) -> Wish:
     """The wish of the task's options.
 
-    :raises SwarmError: there is nothing to deploy.
+    :raises SwarmError: there is nothing to deploy, or nobody would know when to prune.
     """
     bundle = unpack(params["_bundle"])
     wish = Wish(
@@ -228,6 +234,11 @@ def desired_stack(params: dict[str, Any]) -> Wish:
     )
     if not (wish.files or wish.definitions or bundle.get("files")):
         raise SwarmError(f"Could not deploy stack '{wish.stack}': there is nothing to deploy. Give files or definitions.")
+    if wish.prune and not wish.wait:
+        raise SwarmError(
+            f"Could not deploy stack '{wish.stack}': prune removes services only when the others run, and nobody waits for them. "
+            "Leave out either prune or wait: false."
+        )
     return wish
 
 

@@ -13,6 +13,7 @@ author:
 description:
   - Reads the state of this host and, on a manager, of its swarm. Nothing is ever written.
   - Works on every host, also on one without an engine and in a swarm that has lost its quorum; what cannot be known is V(null).
+  - An engine that is there but cannot be talked to is an error, such as one whose socket this user may not use.
   - Costs one request on a worker and two on a manager. Join tokens and services cost one more each.
 extends_documentation_fragment:
   - apiary.swarm.connection
@@ -29,7 +30,7 @@ options:
   join_tokens:
     description:
       - Also return the join tokens, on a manager in control.
-      - Whoever has a join token can join the swarm. Set C(no_log=true) on the task.
+      - Whoever has a join token can join the swarm, so this is an error unless the task has C(no_log=true).
     type: bool
     default: false
   services:
@@ -242,7 +243,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._certificate import Certificate
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
     is_manager,
     lost_quorum,
@@ -346,10 +347,11 @@ def describe_host(info: dict[str, Any], certificate: Certificate | None, api: st
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """Read all that is asked for; a swarm without a quorum is an answer, too."""
     info = client.info()
+    silent = silent_member(info)
     try:
-        certificate, silent = own_certificate(info), silent_member(info)
+        certificate = own_certificate(info)
     except SwarmError:
-        certificate, silent = None, None
+        certificate = None
     result = {"changed": False, **describe_host(info, certificate, client.api_version, silent)}
     asked = {option: None for option in ("services", "join_tokens") if params[option]}
     result.update(asked)
@@ -374,6 +376,8 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
 def main() -> None:
     """Run as a module."""
     module = AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True)
+    if module.params["join_tokens"] and not module.no_log:
+        module.fail_json(msg=str(could_not("read the join tokens", "the task would show them", "Set no_log: true on the task")))
     execute(module, run, without_engine=True)
 
 

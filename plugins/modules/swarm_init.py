@@ -169,6 +169,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
     host_name,
     is_manager,
     lost_quorum,
+    refuse_silent,
     settled_info,
     swarm_error,
 )
@@ -213,6 +214,7 @@ def check_usable(info: dict[str, Any]) -> bool:
     """Whether this host manages a swarm (True) or is in none (False); anything else is an error."""
     state, action = info["Swarm"]["LocalNodeState"], ACTION.format(host_name(info))
     if state == "inactive":
+        refuse_silent(info, action)
         return False
     if state == "locked":
         raise could_not(action, "it is a manager whose swarm is locked", "Unlock it with 'docker swarm unlock'")
@@ -246,7 +248,7 @@ def check_unchanged(info: dict[str, Any], client: Client, at_init: dict[str, Any
         node = _spec.find_node(client.nodes(), info["Swarm"]["NodeID"], "find node")
         actual["availability"] = node["Spec"]["Availability"]
     for option, value in actual.items():
-        if option in at_init and at_init[option] != value:
+        if params[option] is not None and at_init[option] != value:
             advice = CANNOT_CHANGE if option != "availability" else "Use apiary.swarm.node to change it"
             raise could_not(action, f"{option} is {value!r} and not {at_init[option]!r}, and can only be given at init", advice)
     return check_local_addresses(info, params, action, CANNOT_CHANGE)

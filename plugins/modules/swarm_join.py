@@ -17,6 +17,9 @@ description:
     both are read from the engine's swarm folder, which takes root.
   - A manager that is to be a worker is demoted, never below quorum. A worker that is to be a manager is an error,
     because only a manager can promote it; see M(apiary.swarm.node).
+  - Takes root (C(become=true)); a user who cannot read the engine's swarm folder is refused before anything is joined.
+  - Whether a worker is Ready is only seen from a manager. M(apiary.swarm.node) with O(apiary.swarm.node#module:wait)
+    checks it there.
 extends_documentation_fragment:
   - apiary.swarm.connection
 attributes:
@@ -130,6 +133,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
     is_manager,
     lost_quorum,
     own_certificate,
+    refuse_demotion,
+    refuse_silent,
     settled_info,
     swarm_error,
     swarm_file,
@@ -171,6 +176,7 @@ def membership(info: dict[str, Any], params: dict[str, Any]) -> str:
     """What this host is: V(none), V(half) joined, V(wanted) or V(other) swarm's member."""
     swarm, action = info["Swarm"], ACTION.format(host_name(info))
     if swarm["LocalNodeState"] == "inactive":
+        refuse_silent(info, action)
         return "none"
     if swarm["LocalNodeState"] == "locked":
         raise could_not(action, "it is a manager whose swarm is locked", "Unlock it with 'docker swarm unlock'")
@@ -228,6 +234,15 @@ def desired_state(current: dict[str, Any], params: dict[str, Any]) -> dict[str, 
     return {"member": True, "other_swarm": False, "role": params["role"]}
 
 
+def check_demotion(info: dict[str, Any], client: Client) -> None:
+    """Refuse, also in check mode, to demote this manager if it cannot be spared."""
+    if lost_quorum(info):
+        cause = f"the swarm has no quorum: {lost_quorum(info)}"
+        raise could_not(f"demote node '{host_name(info)}'", cause, "Bring the other managers back")
+    nodes = client.nodes()
+    refuse_demotion(nodes, _spec.find_node(nodes, info["Swarm"]["NodeID"], "find node"))
+
+
 def verify(client: Client, params: dict[str, Any], name: str) -> dict[str, Any]:
     """Wait until this host is seen as a member in its role; returns C(GET /info)."""
 
@@ -268,8 +283,12 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
         current, action = current_state(info, params), ACTION.format(host_name(info))
         if current["member"]:
             seen["warnings"] = check_local_addresses(info, params, action, KEEP_ADDRESS)
+            if current["role"] == "manager" and params["role"] == "worker":
+                check_demotion(info, client)
+            return current, info
+        swarm_file(info, "docker-state.json")  # what cannot be read now cannot be verified after the join either
         # In check mode the task that would have made the swarm, and with it the token, may not have run.
-        elif not converge.check and not (params["join_token"] and params["remote_addrs"]):
+        if not converge.check and not (params["join_token"] and params["remote_addrs"]):
             raise could_not(action, "it is no member yet, and that takes join_token and remote_addrs", "Give both")
         return current, info
 

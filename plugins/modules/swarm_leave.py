@@ -72,8 +72,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
     is_manager,
     lost_quorum,
     own_certificate,
+    refuse_silent,
     settled_info,
-    silent_member,
     swarm_error,
     wait_until_empty,
 )
@@ -100,9 +100,8 @@ def desired_state(_current: dict[str, Any]) -> dict[str, Any]:
 
 def refusal(info: dict[str, Any], client: Client) -> str | None:
     """Why this host should not leave; None where it may."""
-    swarm, silent = info["Swarm"], silent_member(info)
-    if silent:
-        raise could_not(ACTION.format(host_name(info)), silent, "Start the engine")
+    swarm = info["Swarm"]
+    refuse_silent(info, ACTION.format(host_name(info)))
     if swarm["LocalNodeState"] in ("inactive", "active") and not is_manager(info):
         return None
     if swarm["LocalNodeState"] == "pending" and own_certificate(info) is None:

@@ -28,6 +28,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_folder_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The engine of the machine that runs the tests is left alone."""
     monkeypatch.setattr(_membership, "DOCKER_ROOT", str(tmp_path / "no-engine"))
+    monkeypatch.setattr(_membership, "DAEMON_CONFIG", str(tmp_path / "daemon.json"))
 
 
 @pytest.fixture

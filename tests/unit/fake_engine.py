@@ -297,7 +297,7 @@ class Engine:
         self.swarm, self.node_id, self.state = swarm, f"id-{self.name}", "active"
         address = (body["AdvertiseAddr"] or "10.0.0.1").split(":")[0]
         self.addresses = {
-            "AdvertiseAddr": f"{address}:2377",
+            "AdvertiseAddr": f"{address}:{body['ListenAddr'].rpartition(':')[2]}",
             "ListenAddr": body["ListenAddr"],
             "DataPathAddr": body["DataPathAddr"],
         }

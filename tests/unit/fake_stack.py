@@ -31,7 +31,7 @@ NODE = {
 
 # What docker stack deploy sends, in its order, for the few words of Compose that the tests use.
 COMMAND = r"""
-import base64, http.client, json, os, socket, sys
+import base64, http.client, json, os, socket, sys, time
 
 class Connection(http.client.HTTPConnection):
     def connect(self):
@@ -56,6 +56,8 @@ for word, path in zip(arguments, arguments[1:]):
             project.setdefault(name, {}).update(section) if isinstance(section, dict) else None
 for word in project.get("complain", {}):
     sys.exit(word + " Additional property foo is not allowed")
+for word in project.get("hang", {}):
+    time.sleep(float(word))
 for word in project.get("unknown", {}):
     call("POST", "/v1.41/plugins/pull")
 print("Since --detach=false was not specified, tasks will be created in the background.", file=sys.stderr)
@@ -109,11 +111,15 @@ class StackEngine:
     :ivar requests: all requests, as C(METHOD path).
     :ivar writes: those that stored something.
     :ivar task_state: the state that tasks come to.
+    :cvar nodes: as listed.
     :ivar interrupted: how many writes come too late because somebody else wrote.
     """
 
+    nodes = [NODE]
+
     def __init__(self, manager: bool = True) -> None:
         self.manager = manager
+        self.node_addr = "192.0.2.1"
         self.objects: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
         self.requests: list[str] = []
         self.writes: list[str] = []
@@ -156,9 +162,9 @@ class StackEngine:
         if kind == "tasks":
             return 200, [self.task(item) for key, item in self.objects["services"].items() if key in filters.get("service", {key: 1})]
         if kind == "nodes":
-            return 200, [NODE]
+            return 200, self.nodes
         if kind == "info":
-            return 200, {"Swarm": {"ControlAvailable": self.manager, "LocalNodeState": "active", "NodeAddr": "192.0.2.1"}}
+            return 200, {"Swarm": {"ControlAvailable": self.manager, "LocalNodeState": "active", "NodeAddr": self.node_addr}}
         return (200, {"OK": True}) if kind == "_ping" else (404, {"message": "no such registry"})
 
     def task(self, service: dict[str, Any]) -> dict[str, Any]:

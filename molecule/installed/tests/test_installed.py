@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -18,12 +19,22 @@ def elsewhere(tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     collections = folder / "collections" / "ansible_collections"
     collections.mkdir(parents=True)
-    for namespace in ("ansible", "community"):
-        (collections / namespace).symlink_to(ROOT / ".venv" / "collections" / "ansible_collections" / namespace)
     run(["ansible-galaxy", "collection", "build", "--output-path", str(folder)], ROOT)
     tarball = next(folder.glob("apiary-swarm-*.tar.gz"))
     run(["ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", str(folder / "collections"), str(tarball)], folder)
+    link_dependencies(collections, "apiary.swarm")
     return folder
+
+
+def link_dependencies(collections, name):
+    """What a collection declares, and what that declares, as Galaxy would install it; nothing else is found."""
+    manifest = json.loads((collections / name.replace(".", "/") / "MANIFEST.json").read_text(encoding="utf-8"))
+    for dependency in manifest["collection_info"]["dependencies"]:
+        link = collections / dependency.replace(".", "/")
+        if not link.exists():
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(ROOT / ".venv" / "collections" / "ansible_collections" / dependency.replace(".", "/"))
+            link_dependencies(collections, dependency)
 
 
 def run(command, cwd):
@@ -32,7 +43,8 @@ def run(command, cwd):
 
 def environment(folder):
     """Nothing of the checkout is found: no ansible.cfg, and another collections path."""
-    settings = {"ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_CONFIG": os.devnull, "ANSIBLE_PIPELINING": "true"}
+    (folder / "ansible.cfg").write_text("[ssh_connection]\npipelining = True\n", encoding="utf-8")
+    settings = {"ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
     return {"cwd": folder, "env": {**os.environ, **settings}}
 
 

@@ -22,9 +22,11 @@ def sixth_host(lab):
     lab.playbook("-i", EXTRA, str(STORY / "remove_worker3.yml"))
 
 
-def test_worker_joins_and_the_others_are_not_written(lab):
+def test_worker_joins_the_others_are_not_written_and_no_token_is_printed(lab):
     before = lab.snapshot()
-    _rc, recap, _text = lab.site("-i", EXTRA)
+    _rc, recap, text = lab.site("-i", EXTRA, "-vvvv")
+    assert "Join workers in parallel" in text and "SWMTKN" not in text
+    assert not [token for token in lab.get("/swarm")["JoinTokens"].values() if token.rsplit("-", 1)[1] in text]
     assert {name for name, counts in recap.items() if counts["changed"]} == {"worker3"}
     node = lab.nodes()["worker3"]
     assert (node["Status"]["State"], node["Spec"]["Role"], node["Spec"]["Availability"]) == ("ready", "worker", "active")

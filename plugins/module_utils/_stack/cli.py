@@ -16,6 +16,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.endpoint impor
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Recorder
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import Sources
 
+# Seconds. The command does not wait for services, but it may ask a slow registry for the digest of each image.
+SHORTEST_LIMIT = 300.0
 # What would lead the CLI to another engine than the recorder.
 OTHER_ENGINES = ("DOCKER_CONTEXT", "DOCKER_API_VERSION", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
 # Notices about what this collection does itself.
@@ -53,8 +55,13 @@ def find(stack: str) -> str:
     return found
 
 
-def deploy(command: str, recorder: Recorder, stack: str, sources: Sources, flags: Flags) -> tuple[int, list[str]]:
-    """Run the CLI once against the recorder; its exit code and what it said to a person."""
+def deploy(
+    command: str, recorder: Recorder, stack: str, sources: Sources, flags: Flags, timeout: float = SHORTEST_LIMIT
+) -> tuple[int, list[str]]:
+    """Run the CLI once against the recorder; its exit code and what it said to a person.
+
+    :raises SwarmError: it did not end within that many seconds.
+    """
     arguments = [command, "stack", "deploy", *flags.arguments()]
     for path in sources.paths:
         arguments += ["--compose-file", path]
@@ -62,14 +69,21 @@ def deploy(command: str, recorder: Recorder, stack: str, sources: Sources, flags
         environment = {name: value for name, value in os.environ.items() if name not in OTHER_ENGINES}
         environment.update(sources.env)
         environment["DOCKER_HOST"] = address
-        done = subprocess.run(
-            [*arguments, stack],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [*arguments, stack],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                check=False,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired:
+            raise SwarmError(
+                f"Could not deploy stack '{stack}': the docker command has not ended within {timeout:g} s. "
+                "Look whether the engine and the registries of the images answer, or give a longer wait_timeout."
+            ) from None
     text = sources.as_the_user_knows_them(done.stderr.decode("utf-8", "replace"))
     return done.returncode, spoken(text)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable
 
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
@@ -67,7 +68,7 @@ class Watch:
         if service is None:
             return f"service '{name}': {cause}"
         tasks = of_the_last_update(service, self._client.tasks({"service": {service["ID"]: True}}))
-        names = {node["ID"]: node["Description"]["Hostname"] for node in self._nodes}
+        names = {node["ID"]: _spec.node_hostname(node) for node in self._nodes}
         words = last_words(self._client, tasks, self.nodes_down())
         told = reasons(name, tasks, names, self._now())
         return f"service '{name}': {cause} ({told})" + (f", last log lines: {words}" if words else "")

@@ -39,8 +39,8 @@ class Wish:
 
 def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
     """The stack is there as its definition says and runs; in check mode, what that would take."""
-    if not manages(client):
-        return unknown_plan(wish.stack, check)
+    if not in_control(client, check, wish.stack, "deploy"):
+        return unknown_plan(wish.stack)
     command = cli.find(wish.stack)
     with sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle) as laid_out:
         memory = Memory()
@@ -65,13 +65,11 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
 def absent(client: Client, check: bool, stack: str, timeout: float) -> dict[str, Any]:
     """Nothing is left of the stack; in check mode, what would go."""
     operations = []
-    if manages(client):
+    if in_control(client, check, stack, "remove"):
         operations = remove.plan_removal(client, stack)
         lingering = bool(remove.tasks_left(client, stack))
         if (operations or lingering) and not check:
             remove.remove(client, stack, operations, timeout)
-    elif not check:
-        refuse_without_manager(stack, "remove")
     return {**result(operations), "warnings": [], "services": {}}
 
 
@@ -80,15 +78,20 @@ def manages(client: Client) -> bool:
     return bool(client.info()["Swarm"].get("ControlAvailable"))
 
 
-def refuse_without_manager(stack: str, verb: str) -> None:
-    """Only a manager knows the stacks."""
+def in_control(client: Client, check: bool, stack: str, verb: str) -> bool:
+    """Whether the stacks can be asked for; not so in check mode before there is a swarm.
+
+    :raises SwarmError: only a manager knows the stacks.
+    """
+    if manages(client):
+        return True
+    if check and client.info()["Swarm"]["LocalNodeState"] == "inactive":
+        return False
     raise SwarmError(f"Could not {verb} stack '{stack}': this host does not manage a swarm. Run the task on a manager that is in control.")
 
 
-def unknown_plan(stack: str, check: bool) -> dict[str, Any]:
+def unknown_plan(stack: str) -> dict[str, Any]:
     """Check mode before there is a swarm: all that can be said is that the stack would be created."""
-    if not check:
-        refuse_without_manager(stack, "deploy")
     whole = Operation("stacks", stack, "create")
     return {
         "changed": True,
@@ -104,7 +107,7 @@ def run(command: str, recorder: Recorder, wish: Wish, laid_out: sources.Sources)
 
     :raises SwarmError: with the CLI's own words.
     """
-    code, said = cli.deploy(command, recorder, wish.stack, laid_out, wish.flags)
+    code, said = cli.deploy(command, recorder, wish.stack, laid_out, wish.flags, max(cli.SHORTEST_LIMIT, wish.wait_timeout))
     if code or recorder.refused:
         cause = "; ".join(said).replace(":; * ", ": ").rstrip(".") or f"docker stack deploy ended with code {code}"
         raise SwarmError(f"Could not deploy stack '{wish.stack}': {cause}. Correct the stack's definition, or what it relies on.")

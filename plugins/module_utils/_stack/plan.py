@@ -26,6 +26,7 @@ class Operation:
     :ivar replaces_tasks: no, some or all.
     :ivar problem: why it is impossible.
     :ivar ignored: paths that differ and that docker leaves as they are.
+    :ivar remark: what the user should know of it.
     :ivar object_id: the ID at the Engine, once it is known.
     :ivar spec: what the CLI sent. It may hold secret data: never to be shown.
     """
@@ -39,6 +40,7 @@ class Operation:
     replaces_tasks: str = "no"
     problem: str = ""
     ignored: list[str] = field(default_factory=list)
+    remark: str = ""
     object_id: str = ""
     spec: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -85,11 +87,11 @@ def entries(operations: list[Operation]) -> list[dict[str, Any]]:
 
 
 def diff(operations: list[Operation]) -> dict[str, Any]:
-    """Before and after of what changes, each under C(<kind> <name>)."""
+    """Before and after of what changes, each under C(<kind> <name>), without the values of environments."""
     changing = writes(operations)
     return {
-        "before": {f"{item.word} {item.name}": item.before for item in changing if item.before is not None},
-        "after": {f"{item.word} {item.name}": item.after for item in changing if item.after is not None},
+        "before": {f"{item.word} {item.name}": normal.env_hidden(item.before) for item in changing if item.before is not None},
+        "after": {f"{item.word} {item.name}": normal.env_hidden(item.after, item.before) for item in changing if item.after is not None},
     }
 
 
@@ -100,7 +102,7 @@ def problems(operations: list[Operation]) -> list[str]:
 
 def remarks(operations: list[Operation]) -> list[str]:
     """What the user should know although nothing fails."""
-    return [
+    return [item.remark for item in operations if item.remark] + [
         f"{item.word} '{item.name}' differs ({', '.join(item.ignored)}) but docker never changes an existing one: "
         "remove the stack first if it has to change."
         for item in operations

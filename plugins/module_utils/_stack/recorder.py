@@ -189,15 +189,19 @@ class Recorder:
     def _update_object(self, body: dict[str, Any], kind: str, key: str) -> Operation:
         """A config or secret that exists: its labels can change, its content cannot."""
         live = self._live(kind, key)
-        name = body["Name"]
+        name, remark = body["Name"], ""
         if kind == "configs":
             before, after = normal.config(live["Spec"]), normal.config(body)
         else:
             same = self._same_secret(live, body)
+            if same is None:
+                remark = f"The content of secret '{name}' could not be compared with the stored one: it stays as it is, even if it differs."
             before = normal.secret(live["Spec"])
             after = normal.secret(body, "(hidden, different)" if same is False else normal.HIDDEN)
         changes = normal.changed_paths(before, after)
-        operation = Operation(kind, name, "update" if changes else "unchanged", before, after, changes, object_id=live["ID"], spec=body)
+        operation = Operation(
+            kind, name, "update" if changes else "unchanged", before, after, changes, remark=remark, object_id=live["ID"], spec=body
+        )
         if [path for path in changes if not path.startswith("Labels")]:
             operation.action = "impossible"
             operation.problem = (

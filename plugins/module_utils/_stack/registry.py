@@ -10,6 +10,7 @@ import re
 import time
 from typing import Any, Callable
 
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import manages
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import as_value
@@ -17,8 +18,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_unt
 
 STORAGE = "/var/lib/registry"
 INSIDE_PORT = 5000
-# Addresses that say where a node listens, or what it thinks of itself, but not where it can be reached.
-NOWHERE = ("", "0.0.0.0", "::")
+# The mesh answers here on every node, whichever manager is asked, and engines trust it without TLS.
+MESH = "127.0.0.1"
 
 
 def definition(options: dict[str, Any]) -> dict[str, Any]:
@@ -62,21 +63,22 @@ def address(client: Client, stack: str, mode: str, port: int, constraints: list[
     if not manages(client):
         return ""
     if mode == "ingress":
-        return with_port(client.info()["Swarm"].get("NodeAddr", ""), port)
+        return _spec.join_address(MESH, port)
     tasks = client.tasks({"service": {f"{stack}_registry": True}, "desired-state": {"running": True}}) if exists(client, stack) else []
     running = [task["NodeID"] for task in tasks if task["Status"]["State"] == "running"]
     nodes = client.nodes()
     here = [node for node in nodes if node["ID"] in running] or [node for node in nodes if may_run(node, constraints)]
-    return with_port(node_address(here[0]), port) if len(here) == 1 else ""
+    host = _spec.node_address(here[0]) if len(here) == 1 else ""
+    return _spec.join_address(host, port) if host else ""
 
 
 def may_run(node: dict[str, Any], constraints: list[str]) -> bool:
     """Whether the registry can be placed on a node."""
     labels = {f"node.labels.{name}": value for name, value in (node["Spec"].get("Labels") or {}).items()}
-    engine = (node["Description"].get("Engine") or {}).get("Labels") or {}
+    engine = ((node.get("Description") or {}).get("Engine") or {}).get("Labels") or {}
     facts = {
         "node.id": node["ID"],
-        "node.hostname": node["Description"]["Hostname"],
+        "node.hostname": _spec.node_hostname(node),
         "node.role": node["Spec"]["Role"],
         **labels,
         **{f"engine.labels.{name}": value for name, value in engine.items()},
@@ -97,21 +99,6 @@ def holds(facts: dict[str, str], constraint: str) -> bool:
 def exists(client: Client, stack: str) -> bool:
     """Whether the registry's service is there; tasks of a service that is not cannot be asked for."""
     return any(service["Spec"]["Name"] == f"{stack}_registry" for service in client.services())
-
-
-def node_address(node: dict[str, Any]) -> str:
-    """A node's address. The leader may know itself only as 0.0.0.0 or loopback: then what it tells other managers."""
-    own = (node.get("Status") or {}).get("Addr", "")
-    if own not in NOWHERE and not own.startswith("127."):
-        return own
-    return ((node.get("ManagerStatus") or {}).get("Addr", "")).rpartition(":")[0].strip("[]")
-
-
-def with_port(host: str, port: int) -> str:
-    """C(host:port), an IPv6 host in brackets."""
-    if not host:
-        return ""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def wait_until_it_answers(

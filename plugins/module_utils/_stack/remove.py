@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable
 
+from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal
@@ -106,7 +107,7 @@ def tasks_left(client: Client, stack: str) -> list[str]:
     if not tasks:
         return []
     nodes = {node["ID"]: node for node in client.nodes()}
-    alive = {key: node["Description"]["Hostname"] for key, node in nodes.items() if node["Status"]["State"] != "down"}
+    alive = {key: _spec.node_hostname(node) or key for key, node in nodes.items() if node["Status"]["State"] != "down"}
     return [f"task {task['ID']} on {alive[task['NodeID']]}" for task in tasks if task.get("NodeID") in alive]
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import glob
 import json
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from typing import Any, Iterator
@@ -18,6 +20,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmE
 
 # Folders in memory: what is written there never reaches a disk.
 MEMORY_FOLDERS = ("/dev/shm", "/run")
+# Our folders carry the number of their process.
+LEFTOVER = re.compile(r"apiary-(\d+)-")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ def prepare(
                 f"Could not deploy stack '{stack}': there is no file '{path}' on this host. "
                 "Correct files, or leave remote_src out if it is on the controller."
             )
-    with tempfile.TemporaryDirectory(prefix="apiary-", dir=memory_folder()) as folder:  # made with mode 0700
+    above = memory_folder() or tempfile.gettempdir()
+    remove_leftovers(above)
+    with tempfile.TemporaryDirectory(prefix=f"apiary-{os.getpid()}-", dir=above) as folder:  # made with mode 0700
         shown: dict[str, str] = {}
         for origin, name, content in bundle.get("files", []) + bundle.get("attached", []):
             shown[store(folder, name, base64.b64decode(content))] = origin
@@ -77,6 +83,33 @@ def prepare(
 def memory_folder() -> str | None:
     """A folder that is not on a disk, where there is one."""
     return next((path for path in MEMORY_FOLDERS if os.path.ismount(path) and os.access(path, os.W_OK | os.X_OK)), None)
+
+
+def remove_leftovers(above: str) -> None:
+    """Take away what killed runs of this user could not."""
+    for path in glob.glob(os.path.join(glob.escape(above), "apiary-*")):
+        match = LEFTOVER.match(os.path.basename(path))
+        if match and not lives(int(match.group(1))) and belongs_to_us(path):
+            shutil.rmtree(path, ignore_errors=True)  # follows no link
+
+
+def belongs_to_us(path: str) -> bool:
+    """Whether it is this user's."""
+    try:
+        return os.lstat(path).st_uid == os.getuid()
+    except OSError:  # another run took it away just now
+        return False
+
+
+def lives(process: int) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def store(folder: str, name: str, content: bytes) -> str:

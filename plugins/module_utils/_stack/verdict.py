@@ -20,6 +20,9 @@ FAILED = {"failed", "rejected", "orphaned"}
 # Seconds: the update monitor's default, how long a pending task may wait for a node, how long no task at all may
 # be left before nobody is thought to start one, and how long rejections must last to be no passing hiccup.
 MONITOR, PENDING, GAP, REJECTED_SPAN = 5.0, 30.0, 5.0, 15.0
+# Seconds: what a stopping task may take beyond its grace period, and how long a program must have run for its end to
+# be no sign of a crash loop that a deployment could wait out.
+STOPPING, LONG_LIFE = 10.0, 120.0
 REJECTED_TIMES = 3
 
 
@@ -69,6 +72,8 @@ class Memory:
     since: dict[str, float] = field(default_factory=dict)
     failures: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed_at: dict[str, float] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)
+    lived: dict[str, float] = field(default_factory=dict)
 
     def lasts(self, what: str, holds: bool, now: float, seconds: float) -> bool:
         """Whether a condition holds, and has held for some seconds."""
@@ -88,10 +93,7 @@ class Verdict:
 
 def judge(look: Look, memory: Memory) -> Verdict | None:
     """The verdict on a service, or None to look again."""
-    for task in look.tasks:
-        if state(task) in FAILED and task["ID"] not in memory.failures:
-            memory.failures[task["ID"]] = task
-            memory.failed_at[task["ID"]] = min(moment(task), look.now)
+    remember(look, memory)
     if ran_to_completion(look.service, look.tasks):
         return Verdict(True, "ran to completion")
     if look.update_state in ("paused", "rollback_paused"):
@@ -117,6 +119,20 @@ def judge(look: Look, memory: Memory) -> Verdict | None:
     )
 
 
+def remember(look: Look, memory: Memory) -> None:
+    """Keep when tasks started to run, which ones failed, and after how long."""
+    for task in look.tasks:
+        ident = task["ID"]
+        if state(task) == "running":
+            memory.started.setdefault(ident, moment(task))
+        if state(task) in FAILED and ident not in memory.failures:
+            memory.failures[ident] = task
+            memory.failed_at[ident] = min(moment(task), look.now)
+            # One that was never seen running lived at most since it was made.
+            begun = memory.started.get(ident) or instant(task.get("CreatedAt")) or memory.failed_at[ident]
+            memory.lived[ident] = max(0.0, memory.failed_at[ident] - begun)
+
+
 def settled(live: list[dict[str, Any]], wanted: int, look: Look, memory: Memory) -> Verdict | None:
     """All tasks run: good as soon as they have done so for the monitor period, counted from the last failure."""
     memory.lasts("gap", False, look.now, GAP)
@@ -132,9 +148,18 @@ def settled(live: list[dict[str, Any]], wanted: int, look: Look, memory: Memory)
         memory.good_since = min(max(started, default=0.0), look.now) if look.touched == "unchanged" else look.now
     period = ((look.service["Spec"].get("UpdateConfig") or {}).get("Monitor") or MONITOR * 1e9) / 1e9
     if memory.failures:
-        period = max(period, MONITOR)
+        period = max(period, MONITOR) + crash_loop(look, memory)
     quiet_since = max([memory.good_since, *memory.failed_at.values()])
     return good if look.now - quiet_since >= period else None
+
+
+def crash_loop(look: Look, memory: Memory) -> float:
+    """How long a program that has failed more than once in one place has run at most: so long it may run again and fail."""
+    lives: dict[Any, list[float]] = {}
+    for ident, task in memory.failures.items():
+        if not never_started(task) and memory.lived[ident] <= LONG_LIFE:
+            lives.setdefault(task.get(look.place), []).append(memory.lived[ident])
+    return max((max(spans) for spans in lives.values() if len(spans) > 1), default=0.0)
 
 
 def given_up(live: list[dict[str, Any]], wanted: int, look: Look, memory: Memory) -> Verdict | None:
@@ -166,11 +191,18 @@ def ran_to_completion(service: dict[str, Any], tasks: list[dict[str, Any]]) -> b
 
 
 def unschedulable(live: list[dict[str, Any]], look: Look, memory: Memory) -> Verdict | None:
-    """A task that has found no node for long will not find one."""
+    """A task that has found no node for long will not find one, if it does not wait for an old one's port."""
     waiting = any(state(task) == "pending" and task["Status"].get("Err") for task in live)
-    if memory.lasts("pending", waiting, look.now, PENDING):
+    if memory.lasts("pending", waiting, look.now, pending_limit(look.service)):
         return Verdict(False, "a task finds no node")
     return None
+
+
+def pending_limit(service: dict[str, Any]) -> float:
+    """How long a task may be pending: as long as the one before it may take to stop and free its port or memory."""
+    specs = [service["Spec"], service.get("PreviousSpec") or {}]
+    containers = [(spec.get("TaskTemplate") or {}).get("ContainerSpec") or {} for spec in specs]
+    return max(PENDING, *((container.get("StopGracePeriod") or 0) / 1e9 + STOPPING for container in containers))
 
 
 def rejected(look: Look, memory: Memory) -> Verdict | None:

@@ -43,6 +43,12 @@ def test_only_paths_are_replaced_and_each_once() -> None:
     assert text == COMPOSE.replace('"b.env"', "b.env").replace("'../pw'", "../pw")
 
 
+def test_anchors_and_tags_before_a_path_are_kept() -> None:
+    text = "configs: {a: {file: &f ./x}, b: {file: *f}, c: {file: !!str &g 'y z'}, d: {file: *g}}"
+    new = with_paths_replaced(text, lambda path: f"new {path}")
+    assert new == 'configs: {a: {file: &f "new ./x"}, b: {file: *f}, c: {file: !!str &g "new y z"}, d: {file: *g}}'
+
+
 @pytest.mark.parametrize("text", ["", "a: [", "just text", "services: null", "services: [a]", "services: {a: {env_file: {x: y}}}"])
 def test_what_is_no_compose_file_goes_through_untouched(text: str) -> None:
     assert with_paths_replaced(text, lambda path: "no") == text

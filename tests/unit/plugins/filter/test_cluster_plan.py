@@ -57,7 +57,7 @@ def member(host: str, **info: Any) -> dict[str, Any]:
 
 
 def plan(*views: dict[str, Any]) -> dict[str, Any]:
-    return cluster_plan(list(views), MANAGERS, MEMBERS)
+    return cluster_plan(list(views), MANAGERS, {name: [address, ""] for name, address in MEMBERS.items()})
 
 
 def only_problem(answer: dict[str, Any]) -> str:
@@ -74,6 +74,7 @@ def test_bare_hosts_make_a_swarm_of_the_first_manager_and_all_others_join() -> N
         "join": ["w1", "m2", "m3", "w2"],
         "remote_addrs": ["10.0.0.1"],
         "strays": [],
+        "unknown": [],
         "problems": [],
     }
 
@@ -100,6 +101,7 @@ def test_a_whole_cluster_needs_nothing() -> None:
         "join": [],
         "remote_addrs": ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
         "strays": [],
+        "unknown": [],
         "problems": [],
     }
 
@@ -121,8 +123,19 @@ def test_a_host_that_does_not_answer_is_no_stray_by_its_name_or_its_address(know
 
 def test_a_silent_host_without_an_address_excuses_no_other_node() -> None:
     gone = node("gone", address="", state="down")
-    answer = cluster_plan([in_control("m1", [node("m1"), gone])], ["m1"], {"m1": "10.0.0.1", "w1": ""})
+    answer = cluster_plan([in_control("m1", [node("m1"), gone])], ["m1"], {"m1": ["10.0.0.1", ""], "w1": ["", ""]})
     assert answer["strays"] == [gone]
+
+
+def test_a_silent_host_may_be_known_by_any_of_its_addresses() -> None:
+    nodes = [node("m1"), node("w1", hostname="other", address="192.0.2.7")]
+    views = [in_control("m1", nodes)]
+    assert cluster_plan(views, ["m1"], {"m1": ["10.0.0.1"], "w1": ["10.0.0.4", "192.0.2.7"]})["strays"] == []
+
+
+def test_a_silent_host_that_no_node_is_known_to_be_makes_every_stray_doubtful() -> None:
+    answer = plan(in_control("m1", [node("m1"), node("m2"), node("m3"), node("w1"), node("w9")]))
+    assert answer["unknown"] == ["w2"] and [stray["hostname"] for stray in answer["strays"]] == ["w9"]
 
 
 def test_a_node_that_the_inventory_does_not_name_is_a_stray() -> None:

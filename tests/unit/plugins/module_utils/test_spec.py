@@ -91,7 +91,7 @@ def node(node_id: str, hostname: str, state: str = "ready", role: str = "worker"
 
 def test_node_is_found_by_id_hostname_and_address() -> None:
     nodes = [node("1", "a"), node("2", "b", role="manager", reachability="reachable")]
-    assert [_spec.find_node(nodes, name, "x")["ID"] for name in ("1", "b", "addr-1", "10.9.0.1")] == [
+    assert [_spec.find_node(nodes, name, "x")["ID"] for name in ("1", "b", "addr-1", "addr-2")] == [
         "1",
         "2",
         "1",
@@ -124,3 +124,11 @@ def test_quorum_is_counted_over_members_of_raft() -> None:
     assert "1 of the 2 other managers" in (_spec.quorum_refusal(nodes, "0") or "")
     assert _spec.quorum_refusal(nodes, "1") is None
     assert _spec.quorum_refusal(nodes[:1], "0") == "it is the last manager"
+
+
+@pytest.mark.parametrize("own", ["", "0.0.0.0", "127.0.0.1", "::", "::1"])
+def test_manager_that_knows_itself_only_as_nowhere_has_its_raft_address(own: str) -> None:
+    nowhere: dict[str, Any] = {"ID": "1", "Status": {"Addr": own}}
+    assert _spec.node_address(nowhere) == ""
+    assert _spec.node_address({**nowhere, "ManagerStatus": {"Addr": "[2001:db8::1]:2377"}}) == "2001:db8::1"
+    assert _spec.node_address({"ID": "1", "Status": {"Addr": "10.0.0.1"}, "ManagerStatus": {"Addr": "10.9.0.1:2377"}}) == "10.0.0.1"

@@ -87,6 +87,35 @@ def test_a_failure_starts_the_period_anew() -> None:
     assert judge(Look(service(), RUNNING, set(), NOW + 9, "create"), memory) == Verdict(True, "2/2 running")
 
 
+@pytest.mark.parametrize("touched", ["create", "update"])
+def test_after_two_crashes_a_program_must_outlive_them(touched: str) -> None:
+    # Before the second crash nothing is known of a loop.
+    # It runs from second 0, 12, 24 and 36 on and ends 10 s later, but for the last time.
+    memory, verdicts = Memory(), {}
+    for second in range(60):
+        tasks = []
+        for number, start in enumerate((0, 12, 24, 36)):
+            if second >= start + 10 and start < 36:
+                tasks.append(task("failed", 1, -start - 10, code=1, ident=f"t{number}"))
+            elif second >= start:
+                tasks.append(task("running", 1, -start, ident=f"t{number}"))
+        verdicts[second] = judge(Look(service({"Replicated": {"Replicas": 1}}), tasks, set(), NOW + second, touched), memory)
+    good = [second for second, verdict in verdicts.items() if verdict and second > 22]
+    assert good[0] == 36 + 10 + 5
+
+
+def test_one_crash_is_no_loop_and_a_long_life_is_no_crash_loop() -> None:
+    failed = [task("failed", 1, ago, code=1, CreatedAt=stamp(ago + 30)) for ago in (60, 20)]
+    running = [task("running", 1, 19)]
+    one = service({"Replicated": {"Replicas": 1}})
+    assert watch(one, [*failed, *running], "unchanged") == (16, Verdict(True, "1/1 running"))
+    assert watch(one, [failed[1], *running], "unchanged") == (0, Verdict(True, "1/1 running"))
+    days = [{**item, "CreatedAt": stamp(3e5)} for item in failed]
+    assert watch(one, [*days, *running], "unchanged") == (0, Verdict(True, "1/1 running"))
+    elsewhere = [failed[0], {**failed[1], "Slot": 2}]
+    assert watch(one, [*elsewhere, *running], "unchanged") == (0, Verdict(True, "1/1 running"))
+
+
 @pytest.mark.parametrize("update", ["paused", "rollback_paused"])
 @pytest.mark.parametrize("touched", ["update", "unchanged"])
 def test_a_paused_update_fails_although_tasks_run(update: str, touched: str) -> None:
@@ -117,6 +146,14 @@ def test_a_task_on_a_node_that_is_down_does_not_count() -> None:
 def test_a_task_without_a_node_fails_after_a_while() -> None:
     pending = [task("pending", 1, err="no suitable node (scheduling constraints not satisfied on 5 nodes)"), task("running", 2)]
     assert watch(service(), pending) == (30, Verdict(False, "a task finds no node"))
+
+
+@pytest.mark.parametrize("key", ["Spec", "PreviousSpec"])
+def test_a_task_may_wait_for_the_port_of_one_that_stops_slowly(key: str) -> None:
+    pending = [task("pending", 1, err="no suitable node (host-mode port already in use on 1 node)"), task("running", 2)]
+    slow = service(update="updating", PreviousSpec={"TaskTemplate": {}})
+    slow[key]["TaskTemplate"]["ContainerSpec"] = {"StopGracePeriod": 60 * 10**9}
+    assert watch(slow, pending, "update", seconds=100) == (70, Verdict(False, "a task finds no node"))
 
 
 def test_a_start_that_is_rejected_again_and_again_fails() -> None:

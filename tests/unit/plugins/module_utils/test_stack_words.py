@@ -9,9 +9,11 @@ import base64
 import os
 import stat
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, reasons, sources
@@ -107,6 +109,22 @@ def test_carried_files_lie_where_only_this_user_can_read_and_are_gone_afterwards
         told = laid_out.as_the_user_knows_them(f"open {folder}/0-controller.yml: bad; {folder}/other: gone; definition {laid_out.paths[2]}")
         assert told == "open on/the/controller.yml: bad; other: gone; definition definitions[0]"
     assert not folder.exists()
+
+
+def test_what_a_killed_run_left_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "memory_folder", lambda: str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    gone, running, foreign = (tmp_path / name for name in (f"apiary-{ended.pid}-x", f"apiary-{os.getpid()}-x", "apiary-other"))
+    for folder in (gone, running, foreign):
+        folder.mkdir()
+        (folder / "attached-0-pw").write_text("s")
+    (tmp_path / f"apiary-{ended.pid}-link").symlink_to(foreign)
+    with sources.prepare("app", [], [], {}, {}) as laid_out:
+        assert Path(laid_out.folder).name.startswith(f"apiary-{os.getpid()}-")
+    assert not gone.exists()
+    assert (running / "attached-0-pw").exists()
+    assert (foreign / "attached-0-pw").exists()
 
 
 def test_notices_of_the_command_are_left_out_and_broken_warnings_made_whole() -> None:

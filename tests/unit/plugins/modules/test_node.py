@@ -122,10 +122,33 @@ def test_node_that_goes_down_is_not_waited_for(manager: Engine, swarm: Swarm) ->
 
 
 def test_promotion_that_does_not_arrive_is_an_error(manager: Engine, swarm: Swarm) -> None:
-    swarm.nodes["id-w1"]["Status"]["State"] = "down"
-    with pytest.raises(SwarmError, match="^Could not see node 'w1' as a reachable manager within 3 s: it is down"):
+    real = manager.client.node_update
+
+    def promoted_and_lost(node_id: str, version: int, spec: dict[str, Any]) -> None:
+        real(node_id, version, spec)
+        swarm.nodes[node_id]["ManagerStatus"]["Reachability"] = "unreachable"
+
+    manager.client.node_update = promoted_and_lost  # type: ignore[method-assign]
+    with pytest.raises(SwarmError, match="^Could not see node 'w1' as a reachable manager within 3 s: it is ready"):
         run_module(node, manager, {"nodes": ["w1", "w2"], "role": "manager", "wait_timeout": 3})
     assert swarm.nodes["id-w2"]["Spec"]["Role"] == "worker", "one after the other"
+
+
+@pytest.mark.parametrize("state", ["down", "unknown", "disconnected"])
+def test_node_that_is_not_ready_is_not_promoted(manager: Engine, swarm: Swarm, state: str) -> None:
+    swarm.nodes["id-w2"]["Status"]["State"] = state
+    for check in (True, False):
+        with pytest.raises(SwarmError, match=f"^Could not promote node 'w2': it is {state}. Bring it back first"):
+            run_module(node, manager, {"nodes": ["w1", "w2"], "role": "manager", "wait_timeout": 3}, check)
+    assert manager.writes == []
+
+
+def test_node_that_has_to_leave_by_itself_is_a_warning(manager: Engine, swarm: Swarm) -> None:
+    swarm.nodes["id-w2"]["Status"]["State"] = "down"
+    params = {"nodes": ["w1", "w2"], "state": "absent", "wait_timeout": 3}
+    (warning,) = run_module(node, manager, params, check=True)["warnings"]
+    assert warning.startswith("Node 'w1' is Ready: it has to leave the swarm by itself within 3 s")
+    assert run_module(node, manager, {**params, "force": True}, check=True)["warnings"] == []
 
 
 def test_node_that_is_not_ready_is_waited_for(manager: Engine, swarm: Swarm) -> None:

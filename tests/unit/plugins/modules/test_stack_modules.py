@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules stack and registry_stack against a fake Engine and a fake docker command."""
+"""The module stack against a fake Engine and a fake docker command."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, no_engine
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import converge, registry, remove
-from ansible_collections.apiary.swarm.plugins.modules import registry_stack, stack
-from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, encoded, install_command
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, converge, remove
+from ansible_collections.apiary.swarm.plugins.modules import stack
+from ansible_collections.apiary.swarm.tests.unit.fake_stack import NODE, StackEngine, encoded, install_command
 
 DEFINITION: dict[str, Any] = {
     "services": {"web": {"image": "web:1", "secrets": ["pw"]}, "db": {"image": "db:1"}},
@@ -246,8 +246,8 @@ def test_a_stack_is_removed_whole_and_once(engine: StackEngine) -> None:
     assert engine.writes == []
 
 
-@pytest.mark.parametrize("client", [no_engine(), StackEngine(manager=False).client])
-def test_without_a_swarm_check_mode_predicts_and_a_real_run_says_what_to_do(client: Client) -> None:
+def test_without_a_swarm_check_mode_predicts_and_a_real_run_says_what_to_do() -> None:
+    client = no_engine()
     predicted = run(client, check=True)
     assert predicted["changed"] is True
     assert predicted["plan"][0]["kind"] == "stack"
@@ -255,6 +255,57 @@ def test_without_a_swarm_check_mode_predicts_and_a_real_run_says_what_to_do(clie
     for state in ("present", "absent"):
         with pytest.raises(SwarmError, match="stack 'app': this host does not manage a swarm. Run"):
             run(client, state=state)
+
+
+def test_a_member_that_is_no_manager_refuses_in_check_mode_too() -> None:
+    for state in ("present", "absent"):
+        for check in (True, False):
+            with pytest.raises(SwarmError, match="stack 'app': this host does not manage a swarm. Run"):
+                run(StackEngine(manager=False), check=check, state=state)
+
+
+def test_pruning_without_waiting_is_refused(engine: StackEngine) -> None:
+    with pytest.raises(SwarmError, match="Leave out either prune or wait: false"):
+        run(engine, prune=True, wait=False)
+    assert run(engine, prune=False, wait=False)["changed"] is True
+
+
+def test_values_of_environments_are_compared_and_sent_but_not_shown(engine: StackEngine) -> None:
+    run(engine, definitions=changed(db={"env": "PASSWORD=tunafish"}))
+    for check in (True, False):
+        result = run(engine, check=check, definitions=changed(db={"env": "PASSWORD=mackerel"}))
+        assert "mackerel" not in str(result)
+        assert "tunafish" not in str(result)
+        shown = [result["diff"][side]["service app_db"]["TaskTemplate"]["ContainerSpec"]["Env"] for side in ("before", "after")]
+        assert shown == [["PASSWORD=(hidden)"], ["PASSWORD=(hidden, changed)"]]
+        assert actions(result) == {"app_db": "update"}
+    assert engine.named("services", "app_db")["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] == ["PASSWORD=mackerel"]
+
+
+def test_a_secret_that_could_not_be_compared_is_told(engine: StackEngine) -> None:
+    assert run(engine)["warnings"] == []
+    assert run(engine)["warnings"] == []
+    update = engine.update
+    engine.update = lambda kind, *rest: (503, {"message": "busy"}) if kind == "secrets" else update(kind, *rest)  # type: ignore[method-assign]
+    for check in (True, False):
+        result = run(engine, check=check)
+        assert result["changed"] is False
+        assert [text for text in result["warnings"] if "secret 'app_pw' could not be compared" in text]
+
+
+def test_a_command_that_does_not_end_fails_with_a_sentence(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "SHORTEST_LIMIT", 0.3)
+    with pytest.raises(SwarmError, match=r"stack 'app': the docker command has not ended within 0\.5 s\. Look .* longer wait_timeout"):
+        run(engine, definitions=[{"hang": {"30": {}}}], wait_timeout=0.5)
+
+
+def test_a_node_that_was_just_accepted_has_no_name(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    young = {name: value for name, value in NODE.items() if name != "Description"}
+    monkeypatch.setattr(StackEngine, "nodes", [young])
+    engine.task_state = "preparing"
+    with pytest.raises(SwarmError, match="preparing for"):
+        run(engine, wait_timeout=5)
+    assert remove.tasks_left(engine.client, "app")[0].endswith(" on node1")
 
 
 def test_nothing_to_deploy_and_no_docker_command(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,86 +316,3 @@ def test_nothing_to_deploy_and_no_docker_command(engine: StackEngine, monkeypatc
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SwarmError, match="the docker command is missing on this host. Install docker-cli"):
         run(engine)
-
-
-# -- registry_stack
-REGISTRY: dict[str, Any] = {name: option.get("default") for name, option in registry_stack.OPTIONS.items()}
-
-
-def test_a_bind_without_a_folder_and_a_port_that_is_none_are_refused() -> None:
-    with pytest.raises(SwarmError, match="storage of type bind needs a folder"):
-        registry_stack.desired_stack({**REGISTRY, "storage": {"type": "bind", "source": None}})
-    with pytest.raises(SwarmError, match="70000 is no port"):
-        registry_stack.desired_stack({**REGISTRY, "port": 70000})
-
-
-def test_the_definition_of_a_registry() -> None:
-    options = {
-        **REGISTRY,
-        "mode": "host",
-        "delete_enabled": True,
-        "environment": {"REGISTRY_X": True, "Y": "$z"},
-        "constraints": ["node.role==manager"],
-    }
-    definition = registry_stack.desired_stack(options).definitions[0]
-    service = definition["services"]["registry"]
-    assert service["deploy"]["endpoint_mode"] == "dnsrr"
-    assert service["deploy"]["placement"] == {"constraints": ["node.role==manager"]}
-    assert service["environment"]["REGISTRY_STORAGE_DELETE_ENABLED"] == "true"
-    assert (service["environment"]["REGISTRY_X"], service["environment"]["Y"]) == ("true", "$$z")
-    assert service["volumes"] == [{"type": "volume", "source": "data", "target": "/var/lib/registry"}]
-    assert definition["volumes"] == {"data": {"name": "registry-data"}}
-    bound = registry_stack.desired_stack({**REGISTRY, "storage": {"type": "bind", "source": "/srv/r"}}).definitions[0]
-    assert "volumes" not in bound
-    assert "endpoint_mode" not in bound["services"]["registry"]["deploy"]
-
-
-def node(name: str, **more: Any) -> dict[str, Any]:
-    """A node as listed."""
-    return {
-        "ID": f"id-{name}",
-        "Description": {"Hostname": name},
-        "Spec": {"Role": "worker", "Availability": "active", "Labels": {"r": "yes"}},
-        "Status": {"State": "ready", "Addr": "192.0.2.9"},
-        **more,
-    }
-
-
-@pytest.mark.parametrize(
-    ("constraints", "fits"),
-    [
-        ([], True),
-        (["node.hostname==A"], True),
-        (["node.hostname != a"], False),
-        (["node.labels.r==yes", "node.role==worker"], True),
-        (["node.labels.q!=1"], True),
-        (["node.labels.q==1"], False),
-        (["nonsense"], False),
-    ],
-)
-def test_constraints_tell_whether_a_node_fits(constraints: list[str], fits: bool) -> None:
-    assert registry.may_run(node("a"), constraints) is fits
-
-
-def test_the_address_of_a_node() -> None:
-    assert registry.node_address(node("a")) == "192.0.2.9"
-    for own in ("0.0.0.0", "127.0.0.1", ""):
-        leader = node("m", Status={"Addr": own}, ManagerStatus={"Addr": "192.0.2.1:2377"})
-        assert registry.node_address(leader) == "192.0.2.1"
-    assert registry.with_port("2001:db8::1", 5000) == "[2001:db8::1]:5000"
-
-
-def test_the_address_is_predicted_where_only_one_node_fits() -> None:
-    engine = StackEngine()
-    assert registry.address(engine.client, "registry", "host", 5000, ["node.labels.registry==true"]) == "192.0.2.1:5000"
-    assert registry.address(engine.client, "registry", "host", 5000, ["node.labels.registry==no"]) == ""
-    assert registry.address(engine.client, "registry", "ingress", 5000, []) == "192.0.2.1:5000"
-    assert registry.address(no_engine(), "registry", "ingress", 5000, []) == ""
-
-
-def test_a_registry_that_does_not_answer_fails_with_the_cause() -> None:
-    answers = ["Connection refused", "it answered 503", ""]
-    registry.wait_until_it_answers("registry", "a:1", "host", 10, ask=lambda where: answers.pop(0))
-    assert answers == []
-    with pytest.raises(SwarmError, match="Could not deploy registry 'registry': no answer at 'a:1' within 5 s: Connection refused.*IPVS"):
-        registry.wait_until_it_answers("registry", "a:1", "ingress", 5, ask=lambda where: "Connection refused")

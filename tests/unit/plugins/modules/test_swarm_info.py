@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+from ansible_collections.apiary.swarm.plugins.module_utils import _membership
 from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.modules import swarm_info
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm, run_module
 
@@ -141,3 +145,35 @@ def test_member_whose_engine_is_stopped_is_told(bare: Engine, tmp_path: Path) ->
         "inactive",
         "it is a member of a swarm, but its engine does not answer",
     )
+
+
+def test_swarm_folder_that_cannot_be_read_is_not_taken_for_none(bare: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_info: dict[str, Any], name: str) -> None:
+        raise SwarmError(f"Could not read the file '{name}'")
+
+    monkeypatch.setattr(_membership, "swarm_file", refuse)
+    with pytest.raises(SwarmError, match="docker-state.json"):
+        run_module(swarm_info, bare, client=no_engine())
+
+
+@pytest.mark.parametrize(("tokens", "no_log"), [(True, False), (True, True), (False, False)])
+def test_join_tokens_take_no_log(monkeypatch: pytest.MonkeyPatch, tokens: bool, no_log: bool) -> None:
+    ended: list[str] = []
+
+    class Module:
+        def __init__(self, **_spec: Any) -> None:
+            self.params, self.no_log = {"join_tokens": tokens}, no_log
+
+        def fail_json(self, msg: str) -> None:
+            ended.append(msg)
+            raise SystemExit
+
+    monkeypatch.setattr(swarm_info, "AnsibleModule", Module)
+    monkeypatch.setattr(swarm_info, "execute", lambda *_all, **_more: ended.append("executed"))
+    if tokens and not no_log:
+        with pytest.raises(SystemExit):
+            swarm_info.main()
+        assert ended == ["Could not read the join tokens: the task would show them. Set no_log: true on the task."]
+    else:
+        swarm_info.main()
+        assert ended == ["executed"]

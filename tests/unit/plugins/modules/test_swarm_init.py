@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +188,28 @@ def test_swarm_without_quorum_is_refused(manager: Engine) -> None:
     with pytest.raises(SwarmError, match="has no quorum: The swarm does not have a leader"):
         run_module(swarm_init, manager, {"task_history_limit": 1})
     assert manager.writes == []
+
+
+def test_pool_alone_does_not_compare_the_mask_length(manager: Engine, swarm: Swarm) -> None:
+    swarm.mask = 26
+    assert not run_module(swarm_init, manager, {"default_addr_pool": ["10.0.0.0/8"]})["changed"]
+    with pytest.raises(SwarmError, match="default_addr_pool_mask_length is 26 and not 24"):
+        run_module(swarm_init, manager, {"default_addr_pool": ["10.0.0.0/8"], "default_addr_pool_mask_length": 24})
+
+
+def test_advertised_port_is_the_one_listened_on(bare: Engine) -> None:
+    params = {"listen_addr": "0.0.0.0:2378", "advertise_addr": "10.0.0.11"}
+    run_module(swarm_init, bare, params)
+    assert bare.addresses["AdvertiseAddr"] == "10.0.0.11:2378"
+    for given in (params, {"advertise_addr": "10.0.0.11"}):
+        assert not run_module(swarm_init, bare, given)["changed"]
+    for given in ({"advertise_addr": "10.0.0.11:2377"}, {**params, "listen_addr": "0.0.0.0"}):
+        with pytest.raises(SwarmError, match=":2378' and not"):
+            run_module(swarm_init, bare, given)
+
+
+def test_member_whose_engine_is_stopped_is_not_predicted_to_be_initialised(bare: Engine, tmp_path: Path) -> None:
+    (tmp_path / "no-engine/swarm").mkdir(parents=True)
+    (tmp_path / "no-engine/swarm/docker-state.json").write_text("{}")
+    with pytest.raises(SwarmError, match="^Could not initialise the swarm on host .*: it is a member of a swarm, but its engine"):
+        run_module(swarm_init, bare, check=True, client=no_engine())

@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import builtins
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils import _join
+from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.modules import swarm_join
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm, run_module
@@ -130,9 +133,41 @@ def test_manager_becomes_a_worker(manager: Engine, swarm: Swarm) -> None:
 
 def test_manager_that_is_needed_stays_one(manager: Engine, swarm: Swarm) -> None:
     swarm.nodes["id-m2"]["ManagerStatus"]["Reachability"] = "unreachable"
-    with pytest.raises(SwarmError, match="^Could not demote node 'm1': 1 of the 2 other managers would be reachable, and 2 are needed"):
-        run_module(swarm_join, manager, {"role": "worker", "cluster_id": "cluster1"})
+    for check in (True, False):
+        with pytest.raises(SwarmError, match="^Could not demote node 'm1': 1 of the 2 other managers would be reachable, and 2 are needed"):
+            run_module(swarm_join, manager, {"role": "worker", "cluster_id": "cluster1"}, check)
     assert manager.writes == []
+
+
+def test_manager_of_a_swarm_without_quorum_stays_one(manager: Engine, swarm: Swarm) -> None:
+    manager.error = "The swarm does not have a leader"
+    for check in (True, False):
+        with pytest.raises(SwarmError, match="^Could not demote node 'm1': the swarm has no quorum: The swarm does not have a leader"):
+            run_module(swarm_join, manager, {"role": "worker", "cluster_id": "cluster1"}, check)
+    assert manager.writes == []
+
+
+def test_user_who_cannot_read_the_swarm_folder_joins_nothing(bare: Engine, swarm: Swarm, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.open
+
+    def refuse(path: Any, *args: Any, **more: Any) -> Any:
+        if str(path).startswith(str(bare.root)):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    for check in (True, False):
+        with pytest.raises(SwarmError, match=r"^Could not read the file .*: Permission denied. Run the task as root \(become: true\)."):
+            run_module(swarm_join, bare, joining(swarm), check)
+    assert bare.writes == []
+
+
+def test_member_whose_engine_is_stopped_is_not_predicted_to_join(bare: Engine, swarm: Swarm, tmp_path: Path) -> None:
+    assert run_module(swarm_join, bare, joining(swarm), check=True, client=no_engine())["changed"]
+    (tmp_path / "no-engine/swarm").mkdir(parents=True)
+    (tmp_path / "no-engine/swarm/docker-state.json").write_text("{}")
+    with pytest.raises(SwarmError, match="^Could not join the swarm with host .*: it is a member of a swarm, but its engine"):
+        run_module(swarm_join, bare, joining(swarm), check=True, client=no_engine())
 
 
 def test_member_of_another_swarm_is_refused(worker: Engine) -> None:

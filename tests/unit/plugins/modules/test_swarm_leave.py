@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -105,4 +106,18 @@ def test_member_whose_engine_is_stopped_is_an_error(bare: Engine, tmp_path: Path
     (tmp_path / "no-engine/swarm").mkdir(parents=True)
     (tmp_path / "no-engine/swarm/docker-state.json").write_text("{}")
     with pytest.raises(SwarmError, match="it is a member of a swarm, but its engine does not answer. Start the engine"):
+        run_module(swarm_leave, bare, client=no_engine())
+    with pytest.raises(SwarmError, match="the Docker SDK for Python is missing on it. Install python3-docker") as caught:
+        run_module(swarm_leave, bare, client=no_engine(sdk=False))
+    assert "start the engine" not in str(caught.value).lower()
+
+
+def test_member_whose_engine_is_stopped_is_found_where_its_data_is(bare: Engine, tmp_path: Path) -> None:
+    (tmp_path / "daemon.json").write_text(json.dumps({"data-root": str(tmp_path / "data")}))
+    (tmp_path / "data/swarm").mkdir(parents=True)
+    (tmp_path / "data/swarm/docker-state.json").write_text("{}")
+    with pytest.raises(SwarmError, match="its engine does not answer"):
+        run_module(swarm_leave, bare, client=no_engine())
+    (tmp_path / "daemon.json").write_text("{")
+    with pytest.raises(SwarmError, match="^Could not read the file '.*daemon.json': .* Correct the file.$"):
         run_module(swarm_leave, bare, client=no_engine())
