@@ -19,9 +19,17 @@ def elsewhere(tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     collections = folder / "collections" / "ansible_collections"
     collections.mkdir(parents=True)
-    run(["ansible-galaxy", "collection", "build", "--output-path", str(folder)], ROOT)
-    tarball = next(folder.glob("apiary-swarm-*.tar.gz"))
-    run(["ansible-galaxy", "collection", "install", "--no-deps", "--offline", "-p", str(folder / "collections"), str(tarball)], folder)
+    (folder / "ansible.cfg").write_text("[ssh_connection]\npipelining = True\n", encoding="utf-8")
+    galaxy = ["ansible-galaxy", "collection"]
+    subprocess.run([*galaxy, "build", "--output-path", str(folder)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    tarball = str(next(folder.glob("apiary-swarm-*.tar.gz")))
+    # Where the checkout cannot be seen: it would count as installed already.
+    subprocess.run(
+        [*galaxy, "install", "--no-deps", "--offline", "-p", str(folder / "collections"), tarball],
+        **environment(folder),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     link_dependencies(collections, "apiary.swarm")
     return folder
 
@@ -37,13 +45,8 @@ def link_dependencies(collections, name):
             link_dependencies(collections, dependency)
 
 
-def run(command, cwd):
-    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
 def environment(folder):
     """Nothing of the checkout is found: no ansible.cfg, and another collections path."""
-    (folder / "ansible.cfg").write_text("[ssh_connection]\npipelining = True\n", encoding="utf-8")
     settings = {"ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
     return {"cwd": folder, "env": {**os.environ, **settings}}
 
