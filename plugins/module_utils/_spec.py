@@ -210,7 +210,7 @@ def node_entries(entries: list[Any] | None, keys: Iterable[str], action: str) ->
         unknown = sorted(set(item) - set(known))
         if unknown:
             raise could_not(f"{action} '{item['name']}'", f"'{unknown[0]}' is no option of a node", f"Use only {', '.join(known)}")
-        result.append(item)
+        result.append(dict(item))
     return result
 
 

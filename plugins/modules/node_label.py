@@ -136,9 +136,9 @@ def wanted_labels(params: dict[str, Any]) -> tuple[dict[str, str], list[dict[str
     common = given_labels(params["labels"], state, "label the nodes")
     entries = _spec.node_entries(params["nodes"], ("labels",), ACTION)
     given = params["labels"] is not None or any("labels" in entry for entry in entries or [])
-    for index, entry in enumerate(entries or []):
+    for entry in entries or []:
         own = given_labels(entry.get("labels"), state, f"{ACTION} '{entry['name']}'")
-        entries[index] = {"name": entry["name"], "labels": {**common, **own}}  # type: ignore[index]
+        entry["labels"] = {**common, **own}
     if params["exclusive"] and state == "absent":
         raise could_not(
             "label the nodes",

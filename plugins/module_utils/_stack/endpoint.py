@@ -34,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
                 return body
 
     def _serve(self) -> None:
-        answer = self.server.answer  # type: ignore[attr-defined]
+        answer = self.server.answer  # type: ignore[attr-defined]  # the attribute is our own Server's
         status, headers, body = answer(self.command, self.path, dict(self.headers.items()), self._request_body())
         self.send_response_only(status)
         for name, value in headers.items():
@@ -63,7 +63,7 @@ def listen(answer: Callable[..., Any]) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="apiary-", dir="/tmp") as folder:  # made with mode 0700
         path = os.path.join(folder, "s")
         server = Server(path, Handler)
-        server.answer = answer  # type: ignore[attr-defined]
+        server.answer = answer  # type: ignore[attr-defined]  # set here, read by the handler
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
