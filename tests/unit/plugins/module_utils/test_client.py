@@ -30,7 +30,7 @@ def engine_fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
             try:
                 raise ConnectionError(Exception("Connection aborted.", error))
             except ConnectionError as met:
-                raise Wrapped(f"Error while fetching server API version: {met}")  # noqa: B904
+                raise Wrapped(f"Error while fetching server API version: {met}")  # noqa: B904  # without "from", as the SDK does it
 
     monkeypatch.setattr(_client, "HAS_SDK", True)
     monkeypatch.setattr(_client, "docker", Sdk, raising=False)
@@ -105,7 +105,7 @@ def test_bare_host_is_no_error_in_check_mode_or_where_it_may_be(
         return {"state": client.info()["Swarm"]["LocalNodeState"]}
 
     with pytest.raises(Ended) as caught:
-        _converge.execute(Module(check), run, without_engine)  # type: ignore[arg-type]
+        _converge.execute(Module(check), run, without_engine)
     if check or without_engine:
         assert str(caught.value) == "done inactive"
     else:
@@ -119,7 +119,7 @@ def test_engine_that_may_not_be_asked_is_an_error(monkeypatch: pytest.MonkeyPatc
     engine_fails(monkeypatch, PermissionError(errno.EACCES, "Permission denied"))
     monkeypatch.setattr(Module, "params", {"docker_host": f"unix://{tmp_path}/docker.sock", "timeout": 60})
     with pytest.raises(Ended, match="permission denied"):
-        _converge.execute(Module(True), lambda *_all: {"state": "x"}, without_engine)  # type: ignore[arg-type]
+        _converge.execute(Module(True), lambda *_all: {"state": "x"}, without_engine)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_node_that_goes_down_is_not_waited_for(manager: Engine, swarm: Swarm) ->
         swarm.nodes["id-w1"]["Status"]["State"] = "down" if len(looks) > 3 else "ready"
         return [{"ID": "t1", "NodeID": "id-w1", "ServiceID": "s1", "Status": {"State": "running"}}]
 
-    manager.client.tasks = tasks  # type: ignore[method-assign]
+    manager.client.tasks = tasks
     assert run_module(node, manager, {"nodes": ["w1"], "state": "absent"})["changed"]
     assert len(looks) == 4
 
@@ -128,7 +128,7 @@ def test_promotion_that_does_not_arrive_is_an_error(manager: Engine, swarm: Swar
         real(node_id, version, spec)
         swarm.nodes[node_id]["ManagerStatus"]["Reachability"] = "unreachable"
 
-    manager.client.node_update = promoted_and_lost  # type: ignore[method-assign]
+    manager.client.node_update = promoted_and_lost
     with pytest.raises(SwarmError, match="^Could not see node 'w1' as a reachable manager within 3 s: it is ready"):
         run_module(node, manager, {"nodes": ["w1", "w2"], "role": "manager", "wait_timeout": 3})
     assert swarm.nodes["id-w2"]["Spec"]["Role"] == "worker", "one after the other"

@@ -236,7 +236,7 @@ def test_a_stack_is_removed_whole_and_once(engine: StackEngine) -> None:
     assert actions(predicted) == dict.fromkeys(ACTIONS_OF_A_FIRST_RUN, "remove")
     assert engine.named("services", "app_web")
     original = engine.task
-    engine.task = lambda service: {**original(service), "NodeID": "gone"}  # type: ignore[method-assign]
+    engine.task = lambda service: {**original(service), "NodeID": "gone"}
     done = run(engine, state="absent")
     assert (done["plan"], done["diff"]) == (predicted["plan"], predicted["diff"])
     assert [item["Spec"]["Name"] for item in engine.objects["services"].values()] == ["other"]
@@ -286,7 +286,7 @@ def test_a_secret_that_could_not_be_compared_is_told(engine: StackEngine) -> Non
     assert run(engine)["warnings"] == []
     assert run(engine)["warnings"] == []
     update = engine.update
-    engine.update = lambda kind, *rest: (503, {"message": "busy"}) if kind == "secrets" else update(kind, *rest)  # type: ignore[method-assign]
+    engine.update = lambda kind, *rest: (503, {"message": "busy"}) if kind == "secrets" else update(kind, *rest)
     for check in (True, False):
         result = run(engine, check=check)
         assert result["changed"] is False

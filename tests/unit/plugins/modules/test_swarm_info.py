@@ -90,7 +90,7 @@ def test_quorum_lost_meanwhile_is_told(manager: Engine, swarm: Swarm) -> None:
         manager.error = "no leader"
         return real()
 
-    manager.client.nodes = fail  # type: ignore[method-assign]
+    manager.client.nodes = fail
     result = run_module(swarm_info, manager)
     assert (result["quorum"]["healthy"], result["control_available"]) == (False, False)
 

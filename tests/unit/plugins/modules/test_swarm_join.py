@@ -81,7 +81,7 @@ def test_state_counts_and_not_the_error(bare: Engine, swarm: Swarm) -> None:
         real(body)
         raise SwarmError("Could not talk to the Docker Engine: connection reset. Look at the log.")
 
-    bare.client.swarm_join = answer_lost  # type: ignore[method-assign]
+    bare.client.swarm_join = answer_lost
     assert run_module(swarm_join, bare, joining(swarm))["remote_addr"] == "10.0.0.1:2377"
 
 
@@ -102,7 +102,7 @@ def test_token_is_not_in_the_message(bare: Engine, swarm: Swarm) -> None:
     def echo(body: dict[str, Any]) -> None:
         raise SwarmError(f"bad token {token}")
 
-    bare.client.swarm_join = echo  # type: ignore[method-assign]
+    bare.client.swarm_join = echo
     with pytest.raises(SwarmError) as caught:
         run_module(swarm_join, bare, joining(swarm))
     assert token not in str(caught.value) and "bad token (the token)" in str(caught.value)
