@@ -10,7 +10,9 @@ import os
 import pathlib
 import re
 import shlex
+import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -33,6 +35,33 @@ answer = api.get("%s/v%s%s" % (api.base_url, api.api_version, sys.argv[1]))
 answer.raise_for_status()
 print(answer.text)
 """
+
+
+class Watch:
+    """Looks again and again in the background, and keeps what it has seen.
+
+    :param look: is called until the block ends; what it returns is kept.
+    """
+
+    def __init__(self, look, pause=0.2):
+        self.look, self.pause = look, pause
+        self.seen = []
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.over.is_set():
+            self.seen.append(self.look())
+            self.over.wait(self.pause)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_error):
+        self.over.set()
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive(), "the look in the background has not ended"
 
 
 class Lab:
@@ -73,6 +102,26 @@ class Lab:
         """The running tasks of a service."""
         filters = urllib.request.quote(json.dumps({"service": {service: True}, "desired-state": {"running": True}}))
         return [task for task in self.get(f"/tasks?filters={filters}", via) if task["Status"]["State"] == "running"]
+
+    def managers_listening(self):
+        """How many managers listen on the port of raft: three can spare one."""
+        count = 0
+        for name in MANAGERS:
+            try:
+                socket.create_connection((self.addresses[name], 2377), timeout=5).close()
+                count += 1
+            except OSError:
+                pass
+        return count
+
+    def engine_starts(self):
+        """When the engine of each host was started last."""
+        return {name: self.host(name).check_output("stat --format=%y /run/docker.pid") for name in self.addresses}
+
+    def daemon_files(self):
+        """Content and age of each host's daemon.json."""
+        command = "stat --format=%y /etc/docker/daemon.json && cat /etc/docker/daemon.json"
+        return {name: self.host(name).check_output(command) for name in self.addresses}
 
     def http(self, url):
         """(status, text); status 0 when nothing answers."""

@@ -41,7 +41,9 @@ _value:
 from collections import Counter
 from typing import Any
 
-KNOWN_GROUPS = ("swarm", "swarm_managers", "swarm_workers", "swarm_control", "swarm_restart")
+# Those of the inventory, and those that plays make for themselves.
+KNOWN_GROUPS = ("swarm", "swarm_managers", "swarm_workers", "swarm_control", "swarm_watch")
+OWN_GROUPS = "swarm_restart_"
 
 
 def inventory_problems(inventory: dict[str, Any]) -> list[str]:
@@ -62,7 +64,8 @@ def inventory_problems(inventory: dict[str, Any]) -> list[str]:
         )
     for name in sorted(set(managers) & set(workers)):
         problems.append(f"Could not use host '{name}': it is in swarm_managers and in swarm_workers. Leave it in one of the two groups.")
-    for name in sorted(name for name in inventory["groups"] if name.startswith("swarm") and name not in KNOWN_GROUPS):
+    ours = [name for name in inventory["groups"] if name.startswith("swarm") and not name.startswith(OWN_GROUPS)]
+    for name in sorted(set(ours) - set(KNOWN_GROUPS)):
         problems.append(
             f"Could not use group '{name}': no play knows it. Correct its name; the groups are swarm_managers and swarm_workers."
         )

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import time
 from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import (
@@ -75,6 +76,14 @@ class Client:
     def info(self) -> dict[str, Any]:
         """GET /info: C(Swarm.LocalNodeState) is inactive, pending, active, error or locked."""
         return self.call("read the state of the engine", "GET", "/info")
+
+    def events(self, since: float, filters: dict[str, Any]) -> list[dict[str, Any]]:
+        """GET /events from then to now; the Engine keeps the last 256."""
+        query = {"since": f"{since:.9f}", "until": f"{time.time():.9f}", "filters": filters}
+        status, _headers, answer = self.raw("GET", f"/v{self.api_version}/events{encode_query(query)}", {}, None)
+        if status >= 300:
+            raise EngineError("read the events of the engine", status, error_message(answer))
+        return [json.loads(line) for line in answer.splitlines() if line.strip()]
 
     def swarm_init(self, body: dict[str, Any]) -> str:
         """POST /swarm/init: the new node's ID."""

@@ -69,14 +69,26 @@ def execute(
     :param without_engine: a host without an engine is not an error (in check mode it never is: an earlier
         task of the same play may be the one that would install it).
     """
-    try:
+
+    def connected(params: dict[str, Any], converge: Converge) -> dict[str, Any]:
         try:
-            client = connect(module.params)
+            client = connect(params)
         except EngineMissing as missing:
-            if not (module.check_mode or without_engine):
+            if not (converge.check or without_engine):
                 raise
             client = no_engine(missing.sdk)
-        result = run(module.params, client, Converge(module.check_mode))
+        return run(params, client, converge)
+
+    execute_on_host(module, connected)
+
+
+def execute_on_host(module: AnsibleModule, run: Callable[[dict[str, Any], Converge], dict[str, Any]]) -> None:
+    """Run, and end the module with its result or with one sentence; for a module that needs no engine.
+
+    :param run: gets the options and the converger; returns the result.
+    """
+    try:
+        result = run(module.params, Converge(module.check_mode))
     except SwarmError as error:
         module.fail_json(msg=str(error))
     for warning in result.pop("warnings", []):

@@ -14,7 +14,7 @@ description:
   - Reads the state of this host and, on a manager, of its swarm. Nothing is ever written.
   - Works on every host, also on one without an engine and in a swarm that has lost its quorum; what cannot be known is V(null).
   - An engine that is there but cannot be talked to is an error, such as one whose socket this user may not use.
-  - Costs one request on a worker and two on a manager. Join tokens and services cost one more each.
+  - Costs one request on a worker and two on a manager. Join tokens, services and tasks cost one more each.
 extends_documentation_fragment:
   - apiary.swarm.connection
 attributes:
@@ -38,6 +38,12 @@ options:
       - Also return the services with their running and desired tasks, on a manager in control.
     type: bool
     default: false
+  tasks:
+    description:
+      - Also return the tasks that shall run, on a manager in control.
+    type: bool
+    default: false
+    version_added: 0.2.0
 seealso:
   - module: apiary.swarm.swarm_init
   - module: apiary.swarm.swarm_join
@@ -222,6 +228,24 @@ services:
     version:
       description: The C(Version.Index) of the service.
       type: int
+tasks:
+  description: The tasks that shall run; V(null) on a host that does not control its swarm.
+  type: list
+  elements: dict
+  returned: O(tasks=true)
+  contains:
+    id:
+      description: The task's ID.
+      type: str
+    service_id:
+      description: The ID of its service.
+      type: str
+    node_id:
+      description: The NodeID of its node; V(null) if it has none yet.
+      type: str
+    state:
+      description: The state it is in, in the Engine's word, such as V(running) or V(preparing).
+      type: str
 join_tokens:
   description: The join tokens; V(null) on a host that does not control its swarm. They are secrets.
   type: dict
@@ -255,6 +279,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
 OPTIONS: dict[str, dict[str, Any]] = {
     "join_tokens": {"type": "bool", "default": False, "no_log": False},
     "services": {"type": "bool", "default": False},
+    "tasks": {"type": "bool", "default": False},
 }
 MODES = {
     "Replicated": "replicated",
@@ -296,6 +321,16 @@ def describe_service(service: dict[str, Any]) -> dict[str, Any]:
         "image": (service["Spec"]["TaskTemplate"].get("ContainerSpec") or {}).get("Image"),
         "ports": [f"{p.get('PublishedPort', '')}:{p['TargetPort']}/{p['Protocol']} {p['PublishMode']}" for p in ports],
         "version": service["Version"]["Index"],
+    }
+
+
+def describe_task(task: dict[str, Any]) -> dict[str, Any]:
+    """A task in the words of RETURN."""
+    return {
+        "id": task["ID"],
+        "service_id": task.get("ServiceID"),
+        "node_id": task.get("NodeID"),
+        "state": (task.get("Status") or {}).get("State"),
     }
 
 
@@ -353,7 +388,7 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
     except SwarmError:
         certificate = None
     result = {"changed": False, **describe_host(info, certificate, client.api_version, silent)}
-    asked = {option: None for option in ("services", "join_tokens") if params[option]}
+    asked = {option: None for option in ("services", "tasks", "join_tokens") if params[option]}
     result.update(asked)
     if not result["control_available"]:
         return result
@@ -364,6 +399,9 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
         result["control_available"] = result["quorum"]["healthy"]  # a leader that is alone believes in itself for some seconds
         if params["services"]:
             result["services"] = sorted(map(describe_service, client.services(status=True)), key=lambda one: one["name"])
+        if params["tasks"]:
+            tasks = client.tasks({"desired-state": {"running": True}})
+            result["tasks"] = sorted(map(describe_task, tasks), key=lambda one: one["id"])
         if params["join_tokens"]:
             tokens = client.swarm()["JoinTokens"]
             result["join_tokens"] = {"worker": tokens["Worker"], "manager": tokens["Manager"]}

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _membership, _wait
+from ansible_collections.apiary.swarm.plugins.module_utils import _client, _membership, _rollout, _wait
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm
+from ansible_collections.apiary.swarm.tests.unit.fake_host import CONFIG, Machine
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +62,20 @@ def bare(swarm: Swarm, tmp_path: Path) -> Engine:
     engine = Engine(tmp_path, "new")
     engine.joinable = {f"10.0.0.{number}:2377": swarm for number in (1, 2, 3)}
     return engine
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A host without an engine."""
+    monkeypatch.setattr(_rollout.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(_client, "HAS_SDK", True)
+    return Machine(tmp_path)
+
+
+@pytest.fixture
+def host(empty: Machine) -> Machine:
+    """A host with an engine that runs with a log driver."""
+    empty.install()
+    empty.put(CONFIG, '{"log-driver": "json-file"}')
+    empty.start()
+    return empty

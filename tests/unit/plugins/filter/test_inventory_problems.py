@@ -16,7 +16,17 @@ def problems(managers: list[str], workers: list[str], **change: Any) -> list[str
     inventory = {
         "managers": managers,
         "workers": workers,
-        "groups": ["all", "ungrouped", "swarm", "swarm_managers", "swarm_workers", "swarm_control", "swarm_restart", "databases"],
+        "groups": [
+            "all",
+            "ungrouped",
+            "swarm",
+            "swarm_managers",
+            "swarm_workers",
+            "swarm_control",
+            "swarm_watch",
+            "swarm_restart_worker",
+            "databases",
+        ],
         "addresses": {name: f"address-of-{name}" for name in managers + workers},
         "allow_even_managers": False,
         **change,

@@ -137,6 +137,19 @@ def test_services_and_tokens_only_when_asked_for(manager: Engine, swarm: Swarm) 
     assert manager.writes == []
 
 
+def test_tasks_that_shall_run_are_told_when_asked_for(manager: Engine, swarm: Swarm) -> None:
+    swarm.tasks = [
+        {"ID": "t2", "ServiceID": "s1", "NodeID": "id-w1", "DesiredState": "running", "Status": {"State": "running"}},
+        {"ID": "t1", "ServiceID": "s1", "DesiredState": "running", "Status": {"State": "pending"}},
+    ]
+    result = run_module(swarm_info, manager, {"tasks": True})
+    assert result["tasks"] == [
+        {"id": "t1", "service_id": "s1", "node_id": None, "state": "pending"},
+        {"id": "t2", "service_id": "s1", "node_id": "id-w1", "state": "running"},
+    ]
+    assert manager.requests[-1][1].startswith("/tasks")
+
+
 def test_member_whose_engine_is_stopped_is_told(bare: Engine, tmp_path: Path) -> None:
     (tmp_path / "no-engine/swarm").mkdir(parents=True)
     (tmp_path / "no-engine/swarm/docker-state.json").write_text("{}")

@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: daemon_config
+short_description: Set the options of this host's Docker Engine
+version_added: 0.2.0
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Makes sure that C(daemon.json) holds these options and, if it may, that the engine runs with them.
+  - Refuses what Swarm does not work with, what would give the host away, and what the engine's own validation
+    (C(dockerd --validate), since 23.0) refuses, before anything is written.
+  - Tells what an engine needs so that it reads the options. A reload leaves tasks and containers alone; a restart ends those
+    of this host. An engine that does not start with new options gets back those that it last ran with, and the task fails.
+  - Compares with what the running engine has read and not only with the file. A run that was interrupted between writing
+    and restarting is completed by the next one.
+  - With the option C(hosts) it writes C(/etc/systemd/system/docker.service.d/apiary-swarm.conf), which takes C(-H) out of
+    the unit's command, and without it removes that file. On a host without the unit there is nothing to take out; run the module again
+    when the engine has been installed.
+  - Notes what the engine has read in C(/var/lib/apiary-swarm/daemon.json).
+extends_documentation_fragment:
+  - apiary.swarm.connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Secrets and the credentials of URLs are not shown.
+  idempotent:
+    support: full
+options:
+  options:
+    description:
+      - Options of the Docker Engine, in the words of C(daemon.json).
+      - An option that is given replaces that option whole. One that is V(null) is taken out.
+    type: dict
+    default: {}
+  exclusive:
+    description:
+      - Whether the file holds O(options) and nothing else. Otherwise other options in it stay.
+    type: bool
+    default: false
+  apply:
+    description:
+      - The most that the module may do so that the engine reads the options.
+      - V(none) writes the files and tells what is needed.
+      - V(reload) also lets a running engine read them again. Where that does not suffice nothing is written, and RV(pending) is true.
+      - V(restart) reloads or restarts the engine, whatever is needed, and starts one that does not run.
+    type: str
+    choices: [none, reload, restart]
+    default: none
+  allow_unknown:
+    description:
+      - Whether options that this collection does not know are accepted. The engine's own validation may still refuse them.
+    type: bool
+    default: false
+  path:
+    description:
+      - The engine's configuration file.
+    type: path
+    default: /etc/docker/daemon.json
+  wait_timeout:
+    description:
+      - How long the engine may take to read the options or to start, in seconds.
+    type: int
+    default: 120
+notes:
+  - Needs root.
+  - The Docker SDK for Python is needed only where an engine is reloaded or restarted.
+seealso:
+  - plugin: apiary.swarm.daemon_problems
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Set options, and let the engine read them if that does not disturb anybody
+  apiary.swarm.daemon_config:
+    options:
+      labels: [rack=a7]
+      registry-mirrors: ["https://mirror.example.com"]
+    apply: reload
+
+- name: Rotate the logs of new containers, on one host after the other
+  apiary.swarm.daemon_config:
+    options:
+      log-driver: json-file
+      log-opts: {max-size: 10m, max-file: "3"}
+    apply: restart
+  throttle: 1
+
+- name: Take an option out
+  apiary.swarm.daemon_config:
+    options:
+      debug: null
+"""
+
+RETURN = r"""
+action:
+  description:
+    - What the engine needed so that it reads the options, or needs if RV(pending) is true. A start is a V(restart), too.
+    - An engine that does not run needs V(nothing), unless O(apply=restart); it reads the options when it starts.
+  type: str
+  returned: success
+  sample: reload
+pending:
+  description: RV(action) is needed and was not done.
+  type: bool
+  returned: success
+changed_options:
+  description: The names of the options that the running engine had not read, sorted. All of them where that is not known.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils import _daemon, _rollout
+from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, connect
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute_on_host
+from ansible_collections.apiary.swarm.plugins.module_utils._service import Host
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    # Not all of it is secret; but all of it would be written to the host's log, and main() narrows it down.
+    "options": {"type": "dict", "default": {}, "no_log": True},
+    "exclusive": {"type": "bool", "default": False},
+    "apply": {"type": "str", "choices": ["none", "reload", "restart"], "default": "none"},
+    "allow_unknown": {"type": "bool", "default": False},
+    "path": {"type": "path", "default": "/etc/docker/daemon.json"},
+    "wait_timeout": {"type": "int", "default": 120},
+}
+
+
+def desired_state(current: _rollout.State, wanted: _rollout.Wanted, apply: str) -> _rollout.State:
+    """The files with what is wanted, and an engine that has read them, as far as the module may see to it."""
+    if apply == "reload" and wanted.action == _daemon.RESTART:
+        return current
+    engine = current["engine"]
+    if apply != "none" and wanted.action != _daemon.NOTHING:
+        engine = _rollout.RUNS
+    return {"options": wanted.text(current["options"]), "drop_in": wanted.drop_in, "engine": engine}
+
+
+def run(params: dict[str, Any], converge: Converge, host: Host | None = None) -> dict[str, Any]:
+    """Check, compare, write, and let the engine read."""
+    host = host or Host(params["path"], params["wait_timeout"], lambda: connect(params))
+    wanted: list[_rollout.Wanted] = []
+
+    def observe() -> tuple[Any, Any]:
+        state, plan = _rollout.observe(host, params, converge.check)
+        wanted[:] = [plan]
+        return state, plan
+
+    outcome = converge(
+        observe,
+        lambda state: desired_state(state, wanted[0], params["apply"]),
+        lambda before, after, plan: _rollout.roll_out(host, plan, after, params["apply"]),
+    )
+    return {
+        "changed": outcome["changed"],
+        "diff": _rollout.difference(outcome["before"], outcome["after"]),
+        "action": wanted[0].action,
+        "pending": wanted[0].action != _daemon.NOTHING and outcome["after"]["engine"] != _rollout.RUNS,
+        "changed_options": wanted[0].unread,
+    }
+
+
+def main() -> None:
+    """Run as a module."""
+    module = AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True)
+    module.no_log_values = _daemon.secrets(module.params["options"])
+    execute_on_host(module, run)
+
+
+if __name__ == "__main__":
+    main()

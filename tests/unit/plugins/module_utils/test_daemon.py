@@ -1,0 +1,226 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.apiary.swarm.plugins.module_utils import _daemon
+
+DEBIAN = """
+[Unit]
+Description=Docker Application Container Engine
+Requires=docker.socket
+
+[Service]
+Type=notify
+# the default is not to use systemd for cgroups
+EnvironmentFile=-/etc/default/docker
+ExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock $DOCKER_OPTS
+ExecReload=/bin/kill -s HUP $MAINPID
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
+DOCKER_CE = """
+[Service]
+Type=notify
+ExecStart=/usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock
+ExecReload=/bin/kill -s HUP $MAINPID
+"""
+FEDORA = r"""
+[Service]
+Type=notify
+EnvironmentFile=-/etc/sysconfig/docker
+EnvironmentFile=-/etc/sysconfig/docker-storage
+ExecStart=/usr/bin/dockerd \
+          --host=fd:// \
+          --exec-opt native.cgroupdriver=systemd \
+          $OPTIONS \
+          $DOCKER_STORAGE_OPTIONS
+ExecReload=/bin/kill -s HUP $MAINPID
+"""
+
+
+# -- merge
+def test_options_replace_whole_options_and_null_takes_out() -> None:
+    present = {"log-opts": {"max-size": "1m", "tag": "x"}, "debug": True, "mtu": 1400}
+    options = {"log-opts": {"max-size": "2m"}, "debug": None, "labels": []}
+    assert _daemon.merge(present, options, False) == {"log-opts": {"max-size": "2m"}, "mtu": 1400, "labels": []}
+    assert _daemon.merge(present, options, True) == {"log-opts": {"max-size": "2m"}, "labels": []}
+
+
+def test_file_is_sorted_and_read_back() -> None:
+    text = _daemon.serialise({"b": 1, "a": {"d": "ü", "c": 1}})
+    assert text.index('"a"') < text.index('"b"') and text.index('"c"') < text.index('"d"') and "ü" in text and text.endswith("}\n")
+    assert _daemon.parse(text) == {"b": 1, "a": {"d": "ü", "c": 1}}
+
+
+@pytest.mark.parametrize("content", [None, "", " \n"])
+def test_no_file_and_an_empty_one_hold_no_options(content: str | None) -> None:
+    assert _daemon.parse(content) == {}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "1", '{"a": 1,}', "debug: true"])
+def test_what_is_no_dictionary_is_refused(content: str) -> None:
+    with pytest.raises(ValueError):
+        _daemon.parse(content)
+
+
+# -- classification
+@pytest.mark.parametrize(
+    ("read", "wanted", "action"),
+    [
+        ({}, {}, "nothing"),
+        ({"log-opts": {"a": "1", "b": "2"}}, {"log-opts": {"b": "2", "a": "1"}}, "nothing"),
+        ({}, {"debug": False}, "reload"),
+        ({"debug": True}, {"debug": False}, "reload"),
+        ({"debug": True}, {}, "restart"),
+        ({"debug": 1}, {"debug": True}, "reload"),
+        ({}, {"labels": ["a=b"]}, "reload"),
+        ({"labels": ["a=b"]}, {"labels": []}, "reload"),
+        ({"labels": ["a=b"]}, {}, "restart"),
+        ({"insecure-registries": ["a"]}, {}, "restart"),
+        ({"registry-mirrors": ["https://a"]}, {}, "restart"),
+        ({"runtimes": {"x": {"path": "/x"}}}, {"runtimes": {}}, "reload"),
+        ({"runtimes": {"x": {"path": "/x"}}}, {}, "restart"),
+        ({"default-runtime": "x"}, {"default-runtime": "runc"}, "reload"),
+        ({"default-runtime": "x"}, {}, "restart"),
+        ({"shutdown-timeout": 30}, {}, "restart"),
+        ({"default-shm-size": "1M"}, {"default-shm-size": "2M"}, "reload"),
+        ({"default-shm-size": "1M"}, {}, "restart"),
+        ({"default-ipc-mode": "private"}, {}, "restart"),
+        ({"default-cgroupns-mode": "private"}, {}, "restart"),
+        (
+            {"max-concurrent-downloads": 7, "max-concurrent-uploads": 7, "max-download-attempts": 7, "network-diagnostic-port": 7},
+            {},
+            "reload",
+        ),
+        ({"features": {"buildkit": False}}, {}, "reload"),
+        ({"features": {"buildkit": False}}, {"features": {"buildkit": True}}, "reload"),
+        ({}, {"features": {"containerd-snapshotter": True}}, "restart"),
+        ({"features": {"containerd-snapshotter": True}}, {"features": {"containerd-snapshotter": True, "buildkit": True}}, "reload"),
+        ({}, {"log-driver": "json-file"}, "restart"),
+        ({}, {"authorization-plugins": ["x"]}, "restart"),
+        ({}, {"log-level": "debug"}, "restart"),
+        ({}, {"proxies": {"http-proxy": "http://x"}}, "restart"),
+        ({}, {"labels": ["a=b"], "log-driver": "local"}, "restart"),
+        ({}, {"unheard-of": 1}, "restart"),
+    ],
+)
+def test_what_the_engine_needs(read: dict[str, Any], wanted: dict[str, Any], action: str) -> None:
+    assert _daemon.needed(read, wanted) == action
+
+
+# -- secrets
+OPTIONS: dict[str, Any] = {
+    "log-opts": {"splunk-token": "cafe-0815", "splunk-url": "https://splunk:8088", "gelf-address": "udp://user:pass@10.0.0.1:1"},
+    "proxies": {"http-proxy": "http://joe:hunter2@proxy:3128", "https-proxy": "joe:hunter3@proxy:3128", "no-proxy": "localhost"},
+    "registry-mirrors": ["https://mirror.example.com", "https://joe:hunter4@mirror"],
+    "labels": ["registry-password=hunter5", "rack=a7", "mail=joe@example.com"],
+    "runtimes": {"x": {"path": "/x", "options": {"api_key": "hunter6", "flag": True}}},
+    "tlskey": "/etc/docker/key.pem",
+}
+
+
+def test_secrets_are_concealed_and_all_else_is_shown() -> None:
+    assert _daemon.conceal("", OPTIONS) == {
+        "log-opts": {"splunk-token": "********", "splunk-url": "https://splunk:8088", "gelf-address": "udp://********@10.0.0.1:1"},
+        "proxies": {"http-proxy": "http://********@proxy:3128", "https-proxy": "********@proxy:3128", "no-proxy": "localhost"},
+        "registry-mirrors": ["https://mirror.example.com", "https://********@mirror"],
+        "labels": ["registry-password=********", "rack=a7", "mail=joe@example.com"],
+        "runtimes": {"x": {"path": "/x", "options": {"api_key": "********", "flag": True}}},
+        "tlskey": "/etc/docker/key.pem",
+    }
+
+
+def test_secrets_are_taken_out_of_the_engines_words() -> None:
+    words = _daemon.without_secrets("proxies: joe:hunter2, cafe-0815; //joe:hunter4@mirror, hunter5 and hunter6 of localhost", OPTIONS)
+    assert "hunter" not in words and "cafe" not in words and "localhost" in words
+    assert not {"localhost", "/x", "rack=a7"} & _daemon.secrets(OPTIONS)
+
+
+def test_secrets_are_taken_out_of_a_file_that_is_no_json() -> None:
+    text = '{"splunk-token": "cafe", "api-key": 12345, "http-proxy": "http://joe:pw@x", "a": 1,}'
+    assert _daemon.conceal_text(text) == ('{"splunk-token": "********", "api-key": "********", "http-proxy": "http://********@x", "a": 1,}')
+
+
+# -- the unit
+@pytest.mark.parametrize(
+    ("unit", "command"),
+    [
+        (DEBIAN, "/usr/sbin/dockerd --containerd=/run/containerd/containerd.sock $DOCKER_OPTS"),
+        (DOCKER_CE, "/usr/bin/dockerd --containerd=/run/containerd/containerd.sock"),
+        (FEDORA, "/usr/bin/dockerd --exec-opt native.cgroupdriver=systemd $OPTIONS $DOCKER_STORAGE_OPTIONS"),
+        ("[Service]\nExecStart=/usr/bin/dockerd -Hfd:// -H=tcp://127.0.0.1:1 --host unix:///x -l info", "/usr/bin/dockerd -l info"),
+        ("[Service]\nExecStart=-/usr/bin/dockerd -H fd:// --label 'a=b c' \"-D\"", "-/usr/bin/dockerd --label 'a=b c' \"-D\""),
+    ],
+)
+def test_drop_in_is_the_command_without_hosts(unit: str, command: str) -> None:
+    text = _daemon.drop_in([unit]) or ""
+    assert text.splitlines()[1:] == ["[Service]", "ExecStart=", f"ExecStart={command}"]
+    assert _daemon.exec_start([unit, text]) == command
+    assert _daemon.drop_in([unit, text]) is None
+
+
+@pytest.mark.parametrize(
+    "texts", [[], ["[Service]\nExecStart=/usr/bin/dockerd --debug"], ["[Install]\nExecStart=/usr/bin/dockerd -H fd://"]]
+)
+def test_no_drop_in_where_the_command_has_no_hosts(texts: list[str]) -> None:
+    assert _daemon.drop_in(texts) is None
+
+
+def test_drop_in_of_somebody_else_counts() -> None:
+    assert _daemon.drop_in([DEBIAN, "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd"]) is None
+    assert "ExecStart=/opt/dockerd -D\n" in (_daemon.drop_in([DEBIAN, "[Service]\nExecStart=\nExecStart=/opt/dockerd -D -H fd://"]) or "")
+
+
+def test_flags_for_the_validation() -> None:
+    environment = _daemon.parse_environment('# comment\nOPTIONS="--selinux-enabled --log-driver=journald"\n\nOTHER=1\n')
+    command = _daemon.exec_start([FEDORA]) or ""
+    assert _daemon.daemon_arguments(command, environment) == [
+        "--host=fd://",
+        "--exec-opt",
+        "native.cgroupdriver=systemd",
+        "--selinux-enabled",
+        "--log-driver=journald",
+    ]
+    given = "/usr/bin/dockerd --config-file /x --config-file=/y --label 'a=b c' --root=${OTHER}/x"
+    assert _daemon.daemon_arguments(given, environment) == ["--label", "a=b c", "--root=1/x"]
+
+
+# -- the engine's words
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (
+            'time="x" level=info msg="Starting up"\nfailed to start daemon: error initializing graphdriver: driver not supported: x\n',
+            "failed to start daemon: error initializing graphdriver: driver not supported: x",
+        ),
+        (
+            "unable to configure the Docker daemon with file /etc/docker/daemon.json: the following directives don't match: x",
+            "the following directives don't match: x",
+        ),
+        ('time="x" level=fatal msg="Error validating \\"x\\": no"\ntime="y" level=info msg="done"', 'Error validating "x": no'),
+        ('level=info msg="Starting up"\nlevel=error msg="first"\nlevel=error msg="second"\nlevel=info msg="third"', "second"),
+        ('level=error msg="of the one that was stopped"\n', ""),
+        (
+            'level=error msg="old"\nlevel=info msg="Starting up"\nUnable to get the root\ndocker.service: Unset variable',
+            "Unable to get the root",
+        ),
+        ("Status: something\n", "Status: something"),
+        ('time="x" level=info msg="Starting up"', ""),
+        ("", ""),
+    ],
+)
+def test_last_words(log: str, words: str) -> None:
+    assert _daemon.last_words(log) == words
+
+
+def test_words_on_a_reload_are_not_those_of_a_task() -> None:
+    task = 'time="x" level=error msg="fatal task error" module=node/agent'
+    assert _daemon.reload_words(task) == ""
+    failed = "level=error msg=\"Error reconfiguring the daemon: specified default runtime 'x' does not exist\""
+    assert _daemon.reload_words(f"{failed}\n{task}") == "specified default runtime 'x' does not exist"

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.apiary.swarm.plugins.module_utils._daemon_options import CHECKS, joint_problems, sentences, value_problems
+
+TLS = {"tlscacert": "/etc/docker/ca.pem", "tlscert": "/etc/docker/cert.pem", "tlskey": "/etc/docker/key.pem"}
+
+
+def problems(options: dict[str, Any], allow_unknown: bool = False) -> list[str]:
+    return sentences([*value_problems(options, allow_unknown), *joint_problems(options)], None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hosts": ["fd://"]},
+        {"hosts": ["unix:///var/run/docker.sock", "tcp://127.0.0.1:2375"]},
+        {"hosts": ["unix://", "tcp://[::1]:2375", "tcp://localhost:2375"]},
+        {"hosts": ["fd://", "tcp://0.0.0.0:2376"], "tlsverify": True, **TLS},
+        {"live-restore": False, "firewall-backend": "iptables", "swarm-default-advertise-addr": "eth0"},
+        {"default-address-pools": [{"base": "172.30.0.0/16", "size": 24}, {"base": "fd00::/48", "size": 64}]},
+        {"default-ulimits": {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 32000}, "core": {"Name": "core", "Hard": -1, "Soft": -1}}},
+        {"labels": ["rack=a7", "rack.row=", "zone=a=b"]},
+        {"insecure-registries": ["registry:5000", "10.0.0.0/8", "registry.example.com", "[fd00::1]:5000", "fd00::/64"]},
+        {"registry-mirrors": ["https://mirror.example.com", "http://10.0.0.1:5000/"]},
+        {"proxies": {"http-proxy": "http://user:pass@proxy:3128", "no-proxy": "localhost"}},
+        {"runtimes": {"fast": {"path": "/usr/bin/crun"}, "kata": {"runtimeType": "io.containerd.kata.v2", "options": {"a": 1}}}},
+        {"builder": {"gc": {"enabled": True, "defaultKeepStorage": "10GB"}}, "features": {"buildkit": True}},
+        {"default-shm-size": "64M", "shutdown-timeout": -1, "mtu": 1450, "bip": "172.30.0.1/24", "fixed-cidr": "172.30.0.128/25"},
+        {"metrics-addr": "0.0.0.0:9323", "dns": ["10.0.0.53", "fd00::53"], "data-root": "/srv/docker", "log-level": "warn"},
+        {"storage-opts": ["overlay2.size=10G"], "exec-opts": ["native.cgroupdriver=systemd"], "node-generic-resources": ["gpu=uuid1"]},
+        {"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1450"}}, "pidfile": "/var/run/docker.pid"},
+        {"seccomp-profile": "unconfined", "log-format": "json", "oom-score-adjust": -500},
+        dict.fromkeys(CHECKS),
+    ],
+)
+def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
+    assert problems(options) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"log-opts": {"max-file": 3}}, "key 'max-file': it is a number and must be a string. Put the value into quotes"),
+        ({"log-opts": {"compress": True}}, "key 'compress': it is a boolean and must be a string. Put the value into quotes"),
+        ({"log-opts": {"max-size": None}}, "key 'max-size': it is nothing and must be a string"),
+        ({"log-opts": ["max-size=10m"]}, "it is a list and must be a dictionary"),
+        ({"log-driver": ""}, "it is empty. Give a value, or null to take the option out"),
+        ({"max-concurrent-downloads": "3"}, "it is a string and must be an integer. Write the number without quotes"),
+        ({"max-concurrent-uploads": -1}, "-1 is out of range. Use 0 or more"),
+        ({"shutdown-timeout": 1.5}, "it is a number and must be an integer"),
+        ({"mtu": True}, "it is a boolean and must be an integer"),
+        ({"network-diagnostic-port": 70000}, "70000 is out of range. Use 0 to 65535"),
+        ({"debug": "true"}, "it is a string and must be a boolean. Write true or false, without quotes"),
+        ({"icc": 1}, "it is a number and must be a boolean"),
+        ({"labels": "rack=a7"}, "it is a string and must be a list"),
+        ({"labels": {"rack": "a7"}}, "it is a dictionary and must be a list"),
+        ({"labels": ["rack"]}, "item 1: 'rack' is not of the form key=value"),
+        ({"labels": ["rack=1", "zone=1", "rack=2"]}, "key 'rack' is there more than once"),
+        ({"default-address-pools": [{"base": "172.30.0.0/16", "size": 8}]}, "size 8 does not fit into '172.30.0.0/16'. Use 16 to 32"),
+        ({"default-address-pools": [{"base": "fd00::/48", "size": 129}]}, "Use 48 to 128"),
+        ({"default-address-pools": [{"base": "172.30.0.0/16"}]}, "must be a dictionary of base and size"),
+        ({"default-address-pools": [{"base": "172.30.0.0", "size": 24}]}, "is not a network in CIDR notation"),
+        ({"default-address-pools": [{"base": "172.30.0.0/16", "size": "24"}]}, "it is a string and must be an integer"),
+        ({"default-ulimits": {"nofile": {"Hard": 1, "Soft": 1}}}, "limit 'nofile' must be a dictionary of Name, Hard and Soft"),
+        ({"default-ulimits": {"nofile": {"Name": "core", "Hard": 1, "Soft": 1}}}, "limit 'nofile' has another Name"),
+        ({"default-ulimits": {"nofile": {"Name": "nofile", "Hard": 1, "Soft": 2}}}, "Soft of limit 'nofile' is above Hard"),
+        ({"default-ulimits": {"nofile": {"Name": "nofile", "Hard": "1", "Soft": 1}}}, "must be integers"),
+        ({"node-generic-resources": ["gpu"]}, "is not of the form name=value"),
+        ({"storage-opts": "overlay2.size=10G"}, "it is a string and must be a list"),
+        ({"dns": ["dns.example.com"]}, "item 1: 'dns.example.com' is not an IP address"),
+        ({"dns": ["10.0.0.1/24"]}, "is not an IP address. Write an address without a prefix"),
+        ({"metrics-addr": "9323"}, "is not an address with a port"),
+        ({"registry-mirrors": ["mirror.example.com"]}, "is not a URL. Begin it with https:// or http://"),
+        ({"registry-mirrors": "https://mirror.example.com"}, "must be a list"),
+        ({"insecure-registries": ["http://registry:5000"]}, "Write host:port or a network, without http://"),
+        ({"insecure-registries": ["10.0.0.0/99"]}, "is not a registry or a network"),
+        ({"runtimes": ["runc"]}, "it is a list and must be a dictionary"),
+        ({"runtimes": {"x": {}}}, "runtime 'x' must have either path or runtimeType"),
+        ({"runtimes": {"runc": {"path": "/x"}}}, "the runtime 'runc' is the engine's own"),
+        ({"bip": "172.30.0.1"}, "is not the address of the bridge with its prefix"),
+        ({"bip": "172.30.0.0/24"}, "is not the address of the bridge with its prefix"),
+        ({"fixed-cidr": "bad"}, "is not a network in CIDR notation"),
+        ({"log-level": "verbose"}, "Use debug, info, warn, error or fatal"),
+        ({"data-root": "srv/docker"}, "is not an absolute path"),
+        ({"pidfile": "/run/other.pid"}, "is not where this collection finds the engine"),
+        ({"proxies": {"ftp-proxy": "x"}}, "it has no key 'ftp-proxy'. Use http-proxy, https-proxy, no-proxy"),
+        ({"proxies": {"http-proxy": 1}}, "key 'http-proxy': it is a number and must be a string"),
+        ({"features": {"buildkit": "true"}}, "key 'buildkit': it is a string and must be a boolean"),
+        ({"builder": True}, "it is a boolean and must be a dictionary"),
+        ({"builder": {"cache": 1}}, "it has no key 'cache'"),
+        ({"default-shm-size": 67108864}, "it is a number and must be a string"),
+        ({"default-shm-size": "much"}, "is not a size"),
+        ({"hosts": ["fd://", "http://10.0.0.1"]}, "Begin it with unix://, tcp:// or fd://"),
+        ({"hosts": "fd://"}, "must be a list"),
+        ({"hosts": ["fd://", "tcp://10.0.0.1:2375"]}, "whoever reaches 'tcp://10.0.0.1:2375' would be root on this host"),
+        ({"hosts": ["fd://", "tcp://0.0.0.0:2376"], "tls": True, **TLS}, "would be root on this host"),
+        ({"hosts": ["fd://", "tcp://:2375"]}, "would be root on this host"),
+        ({"hosts": ["fd://", "tcp://localhost.evil.example:2375"]}, "would be root on this host"),
+        ({"hosts": ["fd://", "tcp://127.0.0.1:x@10.0.0.1:2375"]}, "would be root on this host"),
+        ({"hosts": ["tcp://127.0.0.1:2375"]}, "without its socket. Add unix:///var/run/docker.sock"),
+        ({"tlsverify": True, "tlscert": "/x"}, "tlscacert, tlskey are missing"),
+        ({"live-restore": True}, "Swarm does not work with it"),
+        ({"firewall-backend": "nftables"}, "Swarm does not work with nftables"),
+        ({"firewall-backend": "ipfw"}, "Use iptables or nftables"),
+        ({"cluster-store": "etcd://x"}, "it belongs to the swarm of before Docker 1.12"),
+        ({"log_driver": "json-file"}, "Did you mean 'log-driver'?"),
+        ({"insecure-registry": ["x"]}, "Did you mean 'insecure-registries'?"),
+        ({"graph": "/srv/docker"}, "Did you mean 'data-root'?"),
+        ({"http-proxy": "http://proxy"}, "Did you mean 'proxies'?"),
+        ({"zzz": 1}, "no such option of the Docker Engine. Correct its name, or set allow_unknown"),
+        ({True: 1}, "Could not set daemon option 'True': this collection knows no such option"),
+    ],
+)
+def test_bad_options_are_one_sentence_each(options: dict[str, Any], words: str) -> None:
+    (sentence,) = problems(options)
+    assert words in sentence
+    assert re.match(r"Could not set daemon option '[\w-]+': .+\. .+\.$", sentence) and "\n" not in sentence
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert len(problems({"debug": "x", "mtu": "x", "zzz": 1, "live-restore": True, "labels": ["a", "b"]})) == 6
+
+
+def test_options_that_are_null_are_not_checked() -> None:
+    assert problems({"zzz": None, "live-restore": None, "mtu": None}) == []
+
+
+@pytest.mark.parametrize("words", ["http://user:pass@registry:5000", "https://user:pass@"])
+def test_credentials_are_in_no_sentence(words: str) -> None:
+    (sentence,) = problems({"insecure-registries": [words]})
+    assert "pass" not in sentence
