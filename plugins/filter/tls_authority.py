@@ -1,0 +1,391 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: tls_authority
+short_description: The certificate authority on the controller, and what forbids using it
+version_added: 0.1.0
+author: The apiary.swarm authors (@apiary)
+description:
+  - Reads the certificate and the key of the authority that signs, and the certificates of those that are trusted besides.
+  - Nothing of a private key or of the passphrase is in the answer.
+options:
+  _input:
+    description:
+      - C(directory), C(ca), C(ca_cert), C(ca_key), C(passphrase), C(trusted_cas), C(ca_days), C(days) and C(renew_before), which are
+        the variables of the role P(apiary.swarm.tls#role) without their prefix.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Read the CA
+  ansible.builtin.set_fact:
+    authority: "{{ settings | apiary.swarm.tls_authority }}"
+  vars:
+    settings:
+      directory: /home/me/tls
+      ca: ca
+      ca_cert: ""
+      ca_key: ""
+      passphrase: "{{ vault_passphrase }}"
+      trusted_cas: []
+      ca_days: 3650
+      days: 365
+      renew_before: 30
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(name), C(directory), C(cert_path), C(key_path), C(make) (V(key) where both are to be made, V(certificate) where the key is there),
+      C(signer) and C(trusted) (PEM), C(bundle) (PEM of all that are trusted), C(not_after) (of what is signed now), C(renew_before)
+      and C(problems) (one sentence each).
+  type: dict
+"""
+
+import os
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+# ansible-core needs it, too, but an installation can do without.
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key, load_pem_public_key
+except ImportError:
+    CRYPTOGRAPHY = False
+else:
+    CRYPTOGRAPHY = True
+
+MAX_DAYS = 36500
+MIN_PASSPHRASE = 8
+# OpenSSL's own limit; a shorter one would also be masked wherever its letters occur, in the middle of certificates.
+MIN_GIVEN_PASSPHRASE = 4
+# Group and others where we make the key, others where somebody hands it in.
+OWN_MODE = 0o077
+GIVEN_MODE = 0o007
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,39}\Z")
+# Object identifiers of extended key usages.
+PURPOSES = {"serverAuth": "1.3.6.1.5.5.7.3.1", "clientAuth": "1.3.6.1.5.5.7.3.2"}
+
+
+class Unusable(Exception):
+    """A file that cannot be used; its text is the cause and what to do."""
+
+
+def now() -> datetime:
+    """The time that validity is measured by."""
+    return datetime.now(timezone.utc)
+
+
+def asn1_time(moment: datetime) -> str:
+    """A moment as certificates spell it."""
+    return moment.astimezone(timezone.utc).strftime("%Y%m%d%H%M%SZ")
+
+
+def to_pem(certificate: x509.Certificate) -> str:
+    """A certificate in its one PEM form."""
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def spki(key: Any) -> bytes:
+    """A public key in its one binary form."""
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def parse_certificate(pem: str) -> x509.Certificate | None:
+    """The first certificate of a text; None where there is no usable one."""
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+        spki(certificate.public_key())
+        list(certificate.extensions)
+        return certificate
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def parse_public_key(pem: str) -> bytes | None:
+    """A public key in its one binary form; None where there is no usable one."""
+    try:
+        return spki(load_pem_public_key(pem.encode()))
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
+def extension(certificate: x509.Certificate, kind: Any) -> Any:
+    """The value of an extension; None where it has none."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def alternative_names(certificate: x509.Certificate) -> set[str]:
+    """The names and addresses of a certificate as the modules of community.crypto spell them."""
+    names = extension(certificate, x509.SubjectAlternativeName) or []
+    kinds = {x509.DNSName: "DNS", x509.IPAddress: "IP"}
+    return {f"{kinds.get(type(name), 'other')}:{name.value}" for name in names}
+
+
+def issued_by(certificate: x509.Certificate, authority: str) -> bool:
+    """This authority has signed this certificate."""
+    issuer = parse_certificate(authority)
+    try:
+        if issuer:
+            certificate.verify_directly_issued_by(issuer)
+        return bool(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+
+
+def locked_out(certificate: x509.Certificate | None, authority: dict[str, Any], moment: datetime) -> bool:
+    """This certificate is in use, and nobody would trust it any more."""
+    if not certificate or certificate.not_valid_after_utc <= moment:
+        return False
+    return not any(issued_by(certificate, pem) for pem in (authority["signer"], *authority["trusted"]))
+
+
+def why_renew(
+    certificate: x509.Certificate | None,
+    key: bytes | None,
+    authority: dict[str, Any],
+    purposes: list[str],
+    names: list[str] | None,
+    moment: datetime,
+) -> str:
+    """Why a certificate is to be issued anew; empty where it is right.
+
+    :param key: the public key of the private key beside it; empty where it cannot be told.
+    """
+    if certificate is None:
+        return "there is none"
+    if key is None:
+        return "its key is missing or cannot be read"
+    if key and key != spki(certificate.public_key()):
+        return "it belongs to another key"
+    if not issued_by(certificate, authority["signer"]):
+        return "it is of another CA"
+    usage = [purpose.dotted_string for purpose in extension(certificate, x509.ExtendedKeyUsage) or []]
+    for purpose in purposes:
+        if PURPOSES[purpose] not in usage:
+            return f"it is not for {purpose}"
+    if names is not None and alternative_names(certificate) != set(names):
+        more, less = set(names) - alternative_names(certificate), alternative_names(certificate) - set(names)
+        return "its names change: " + " ".join([f"+{name}" for name in sorted(more)] + [f"-{name}" for name in sorted(less)])
+    if certificate.not_valid_before_utc > moment:
+        return "it is not valid yet"
+    if certificate.not_valid_after_utc - moment <= timedelta(days=authority["renew_before"]):
+        return f"it ends on {certificate.not_valid_after_utc:%Y-%m-%d}"
+    return ""
+
+
+def read(path: str) -> bytes:
+    """The content of a file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise Unusable(f"{error.strerror}. Correct its path or its permissions.") from error
+
+
+def read_authorities(path: str) -> list[x509.Certificate]:
+    """The certificates of a PEM file, each that of a CA."""
+    content = read(path)
+    try:
+        found = x509.load_pem_x509_certificates(content)
+        constraints = [extension(certificate, x509.BasicConstraints) for certificate in found]
+        usages = [extension(certificate, x509.KeyUsage) for certificate in found]
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Unusable("there is no certificate in PEM form in it. Put the certificate of a CA there.") from error
+    if not all(constraint and constraint.ca for constraint in constraints):
+        raise Unusable("it is not the certificate of a CA (its basicConstraints do not say CA:TRUE). Use the certificate of the CA itself.")
+    if not all(usage is None or usage.key_cert_sign for usage in usages):
+        raise Unusable("it may not sign certificates (its keyUsage has no keyCertSign). Use the certificate of the CA itself.")
+    return found
+
+
+def read_key(path: str, passphrase: str, own: bool) -> bytes:
+    """The public key of a private key.
+
+    :param own: we have made it, so it is encrypted and readable by its owner alone.
+    """
+    content = read(path)
+    if os.stat(path).st_mode & (OWN_MODE if own else GIVEN_MODE):
+        raise Unusable(f"others than its owner can read it. Make it private with 'chmod 600 {path}'.")
+    encrypted = False
+    try:
+        load_pem_private_key(content, None)
+    except TypeError:
+        encrypted = True
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Unusable("there is no private key in PEM form in it. Put the CA's key there, or take both of its files away.") from error
+    if own and not encrypted:
+        raise Unusable("it is not encrypted. Encrypt it with 'openssl pkey -aes256', or hand it in as tls_ca_cert and tls_ca_key.")
+    if passphrase and not encrypted:
+        raise Unusable("it is not encrypted, and tls_ca_passphrase is set. Leave tls_ca_passphrase empty, or encrypt the key.")
+    if encrypted and not passphrase:
+        raise Unusable("it is encrypted, and there is no passphrase. Set tls_ca_passphrase.")
+    try:
+        return spki(load_pem_private_key(content, passphrase.encode() if encrypted else None).public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Unusable("the passphrase does not open it. Correct tls_ca_passphrase.") from error
+
+
+def setting_problems(settings: dict[str, Any]) -> list[str]:
+    """What is wrong with the variables by themselves."""
+    days = {name: settings[name] for name in ("ca_days", "days", "renew_before")}
+    problems = [
+        f"Could not use tls_{name} '{value}': it is no number of days between 1 and {MAX_DAYS}. Correct it."
+        for name, value in days.items()
+        if not 1 <= value <= MAX_DAYS
+    ]
+    if not problems and days["renew_before"] >= min(days["days"], days["ca_days"]):
+        problems.append(
+            f"Could not use tls_renew_before '{days['renew_before']}': a certificate would be renewed in every run. "
+            "Set it to less than tls_days and tls_ca_days."
+        )
+    if bool(settings["ca_cert"]) != bool(settings["ca_key"]):
+        there, missing = ("ca_cert", "ca_key") if settings["ca_cert"] else ("ca_key", "ca_cert")
+        problems.append(
+            f"Could not use the external CA '{settings[there]}': tls_{there} is set and tls_{missing} is not. "
+            "Set both, or neither for a CA that is made here."
+        )
+    elif not settings["ca_cert"] and not FILE_NAME.match(settings["ca"]):
+        problems.append(f"Could not use CA '{settings['ca']}': that is no name for a file. Use up to 40 letters, digits, '.', '_' and '-'.")
+    if settings["passphrase"] and len(settings["passphrase"]) < MIN_GIVEN_PASSPHRASE:
+        problems.append(f"Could not use tls_ca_passphrase: it is shorter than {MIN_GIVEN_PASSPHRASE} characters. Choose a longer one.")
+    return problems
+
+
+def trusted_path(settings: dict[str, Any], name: str) -> str:
+    """The file of a CA that is trusted besides: a path, or a name in the folder."""
+    return os.path.abspath(os.path.expanduser(name)) if "/" in name else os.path.join(settings["directory"], f"{name}.crt")
+
+
+def signer_problem(settings: dict[str, Any], cert_path: str, key_path: str, certificate: x509.Certificate, moment: datetime) -> str:
+    """Why this CA cannot sign; empty where it can."""
+    try:
+        key = read_key(key_path, settings["passphrase"], own=not settings["ca_cert"])
+    except Unusable as cause:
+        return f"Could not use CA key '{key_path}': {cause}"
+    advice = "Set tls_ca to a new name and name this CA in tls_trusted_cas; a new one is made."
+    if settings["ca_cert"]:
+        advice = "Hand in a new CA, and name this one in tls_trusted_cas."
+    if key != spki(certificate.public_key()):
+        return f"Could not use CA '{cert_path}': the key '{key_path}' belongs to another certificate. Put both of one CA there."
+    if certificate.not_valid_before_utc > moment:
+        return (
+            f"Could not use CA '{cert_path}': it is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. "
+            "Set this machine's clock, or wait."
+        )
+    if certificate.not_valid_after_utc <= moment:
+        return f"Could not use CA '{cert_path}': it ended on {certificate.not_valid_after_utc:%Y-%m-%d}. {advice}"
+    if certificate.not_valid_after_utc - moment <= timedelta(days=settings["renew_before"]):
+        return (
+            f"Could not use CA '{cert_path}': it ends on {certificate.not_valid_after_utc:%Y-%m-%d}, and what it signs would end within "
+            f"tls_renew_before ({settings['renew_before']} days). {advice}"
+        )
+    return ""
+
+
+def making_problem(settings: dict[str, Any], key_path: str) -> str:
+    """Why a CA cannot be made; empty where it can. A key without a certificate is what an interrupted run leaves."""
+    if len(settings["passphrase"]) < MIN_PASSPHRASE:
+        cause = (
+            f"tls_ca_passphrase is shorter than {MIN_PASSPHRASE} characters" if settings["passphrase"] else "tls_ca_passphrase is not set"
+        )
+        return (
+            f"Could not make CA '{settings['ca']}': {cause}. "
+            f"Set it to at least {MIN_PASSPHRASE} characters, from a vault; the CA's key is encrypted with it."
+        )
+    if os.path.lexists(key_path):
+        try:
+            read_key(key_path, settings["passphrase"], own=True)
+        except Unusable as cause:
+            return f"Could not use CA key '{key_path}': {cause}"
+    return ""
+
+
+def tls_authority(settings: dict[str, Any]) -> dict[str, Any]:
+    """The authority that signs, those that are trusted besides, and what forbids using them.
+
+    :param settings: directory, ca, ca_cert, ca_key, passphrase, trusted_cas, ca_days, days and renew_before.
+    :returns: see RETURN; with any problem nothing may be written.
+    """
+    if not CRYPTOGRAPHY:
+        raise AnsibleFilterError(
+            "Could not read certificates: Ansible's Python on the controller has no library cryptography. Install it beside Ansible."
+        )
+    moment = now()
+    settings = {**settings, "directory": os.path.abspath(os.path.expanduser(settings["directory"]))}
+    external, stem = bool(settings["ca_cert"]), os.path.join(settings["directory"], settings["ca"])
+    cert_path, key_path = (
+        os.path.abspath(os.path.expanduser(path))
+        for path in ((settings["ca_cert"], settings["ca_key"]) if external else (f"{stem}.crt", f"{stem}.key"))
+    )
+    authority: dict[str, Any] = {
+        "name": os.path.basename(cert_path) if external else settings["ca"],
+        "directory": settings["directory"],
+        "cert_path": cert_path,
+        "key_path": key_path,
+        "make": "",
+        "signer": "",
+        "trusted": [],
+        "bundle": "",
+        "not_after": "",
+        "renew_before": settings["renew_before"],
+        "problems": setting_problems(settings),
+    }
+    if authority["problems"]:
+        return authority
+    problems = authority["problems"]
+    ends = moment + timedelta(days=settings["days"])
+    trusted: list[x509.Certificate] = []
+    if external or os.path.lexists(cert_path):
+        try:
+            signers = read_authorities(cert_path)
+            problem = signer_problem(settings, cert_path, key_path, signers[0], moment)
+            if not os.path.lexists(key_path) and not external:
+                problem = (
+                    f"Could not use CA '{settings['ca']}': '{cert_path}' is there without its key '{key_path}'. "
+                    "Put the key beside it, or take the certificate away for a new CA."
+                )
+            problems += [problem] if problem else []
+            authority["signer"] = to_pem(signers[0])
+            trusted += signers
+            ends = min(ends, signers[0].not_valid_after_utc)
+        except Unusable as cause:
+            problems.append(f"Could not use CA '{cert_path}': {cause}")
+    else:
+        authority["make"] = "certificate" if os.path.lexists(key_path) else "key"
+        problem = making_problem(settings, key_path)
+        problems += [problem] if problem else []
+        ends = min(ends, moment + timedelta(days=settings["ca_days"]))
+    for name in settings["trusted_cas"]:
+        path = trusted_path(settings, name)
+        try:
+            trusted += read_authorities(path) if path != cert_path or not authority["make"] else []
+        except Unusable as cause:
+            problems.append(f"Could not trust CA '{path}': {cause}")
+    # In an order of its own, so that the file is the same whichever of them signs.
+    pems = {certificate.fingerprint(SHA256()): to_pem(certificate) for certificate in trusted}
+    authority["trusted"] = [pem for _fingerprint, pem in sorted(pems.items()) if pem != authority["signer"]]
+    coming = f"# Here comes the certificate of CA '{settings['ca']}', which is yet to be made.\n" if authority["make"] else ""
+    authority["bundle"] = coming + "".join(pem for _fingerprint, pem in sorted(pems.items()))
+    authority["not_after"] = asn1_time(ends)
+    return authority
+
+
+class FilterModule:
+    """The filter tls_authority."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"tls_authority": tls_authority}

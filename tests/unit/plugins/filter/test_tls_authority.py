@@ -1,0 +1,191 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.apiary.swarm.plugins.filter import tls_authority as subject
+from ansible_collections.apiary.swarm.tests.unit.plugins.filter.tls_certificates import PASSPHRASE, Pair, Store, store
+
+tls_authority = subject.FilterModule().filters()["tls_authority"]
+
+__all__ = ["store"]
+
+
+def only_problem(store: Store, **change: Any) -> str:
+    """The one problem, which is a sentence that keeps the passphrase to itself."""
+    (problem,) = store.authority(**change)["problems"]
+    assert problem.startswith("Could not ") and problem.endswith(".")
+    assert change.get("passphrase", PASSPHRASE) == "" or change.get("passphrase", PASSPHRASE) not in problem
+    return problem
+
+
+def test_a_ca_that_is_there_signs(store: Store) -> None:
+    pair = store.ca("ca")
+    answer = store.authority()
+    assert answer["problems"] == [] and answer["make"] == ""
+    assert answer["signer"] == answer["bundle"] == pair.pem and answer["trusted"] == []
+    assert (answer["cert_path"], answer["key_path"]) == (str(store.path / "ca.crt"), str(store.path / "ca.key"))
+
+
+def test_nothing_of_the_key_or_the_passphrase_is_in_the_answer(store: Store) -> None:
+    store.ca("ca")
+    assert PASSPHRASE not in str(store.authority()) and "PRIVATE" not in str(store.authority())
+
+
+def test_a_ca_is_made_where_neither_file_is_there(store: Store) -> None:
+    answer = store.authority()
+    assert (answer["make"], answer["signer"], answer["problems"]) == ("key", "", [])
+    assert "yet to be made" in answer["bundle"]
+
+
+def test_a_key_without_its_certificate_is_what_an_interrupted_run_leaves(store: Store) -> None:
+    store.ca("ca")
+    (store.path / "ca.crt").unlink()
+    assert (store.authority()["make"], store.authority()["problems"]) == ("certificate", [])
+    assert "the passphrase does not open it" in only_problem(store, passphrase="another one")
+
+
+def test_an_external_ca_signs_and_is_not_encrypted_if_it_is_not(store: Store) -> None:
+    external = store.ca("external", passphrase="")
+    answer = store.external("external", passphrase="")
+    assert (answer["problems"], answer["make"], answer["signer"]) == ([], "", external.pem)
+
+
+def test_all_certificates_of_an_external_ca_are_trusted_and_the_first_signs(store: Store) -> None:
+    root = store.ca("root")
+    between = Pair.make("between", issuer=root)
+    store.write("between", between)
+    (store.path / "between.crt").write_text(between.pem + root.pem)
+    answer = store.external("between")
+    assert (answer["problems"], answer["signer"], answer["trusted"]) == ([], between.pem, [root.pem])
+
+
+def test_the_trusted_file_is_the_same_whichever_of_them_signs(store: Store) -> None:
+    old, new = store.ca("ca"), store.ca("new")
+    before, after = store.authority(trusted_cas=["new"]), store.authority(ca="new", trusted_cas=["ca", str(store.path / "ca.crt")])
+    assert before["bundle"] == after["bundle"] and sorted([old.pem, new.pem]) == sorted([after["signer"], *after["trusted"]])
+
+
+def test_a_ca_that_is_to_be_made_may_name_itself_among_the_trusted(store: Store) -> None:
+    assert store.authority(trusted_cas=["ca"])["problems"] == []
+
+
+def test_what_is_signed_ends_with_its_ca_at_the_latest(store: Store) -> None:
+    store.ca("ca", days=100)
+    limit = subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=100, minutes=1))
+    assert subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=99)) < store.authority()["not_after"] <= limit
+    assert store.authority(days=40)["not_after"] < subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=41))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"days": 0}, "Could not use tls_days '0': it is no number of days between 1 and 36500"),
+        ({"ca_days": 99999}, "Could not use tls_ca_days '99999'"),
+        ({"renew_before": -1}, "Could not use tls_renew_before '-1'"),
+        ({"renew_before": 365}, "a certificate would be renewed in every run"),
+        ({"ca_days": 30}, "Set it to less than tls_days and tls_ca_days"),
+        ({"ca_cert": "/x/ca.crt"}, "tls_ca_cert is set and tls_ca_key is not"),
+        ({"ca_key": "/x/ca.key"}, "tls_ca_key is set and tls_ca_cert is not"),
+        ({"ca": "../ca"}, "Could not use CA '../ca': that is no name for a file"),
+        ({"ca": ""}, "Could not use CA '': that is no name for a file"),
+        ({"passphrase": "abc"}, "tls_ca_passphrase: it is shorter than 4 characters"),
+        ({"passphrase": ""}, "Could not make CA 'ca': tls_ca_passphrase is not set"),
+        ({"passphrase": "seven77"}, "Could not make CA 'ca': tls_ca_passphrase is shorter than 8 characters"),
+        ({"trusted_cas": ["gone"]}, "gone.crt': No such file or directory. Correct its path"),
+        ({"ca_cert": "/x/ca.crt", "ca_key": "/x/ca.key"}, "Could not use CA '/x/ca.crt': No such file or directory"),
+    ],
+)
+def test_what_is_wrong_with_the_variables_is_said(store: Store, change: dict[str, Any], words: str) -> None:
+    assert words in only_problem(store, **change)
+
+
+@pytest.mark.parametrize(
+    ("made", "change", "words"),
+    [
+        ({"days": -1}, {}, "it ended on"),
+        ({"days": 20}, {}, "would end within tls_renew_before (30 days). Set tls_ca to a new name"),
+        ({"starts": 1}, {}, "it is not valid before"),
+        ({"ca": False}, {}, "it is not the certificate of a CA"),
+        ({"signs": False}, {}, "it may not sign certificates"),
+        ({"passphrase": ""}, {"passphrase": ""}, "it is not encrypted. Encrypt it"),
+        ({"mode": 0o640}, {}, "others than its owner can read it. Make it private with 'chmod 600"),
+        ({}, {"passphrase": "another one"}, "the passphrase does not open it. Correct tls_ca_passphrase"),
+        ({}, {"passphrase": ""}, "it is encrypted, and there is no passphrase"),
+    ],
+)
+def test_a_ca_that_cannot_sign_is_refused(store: Store, made: dict[str, Any], change: dict[str, Any], words: str) -> None:
+    store.ca("ca", **made)
+    assert words in only_problem(store, **change)
+
+
+@pytest.mark.parametrize(
+    ("made", "change", "words"),
+    [
+        ({"passphrase": ""}, {}, "it is not encrypted, and tls_ca_passphrase is set"),
+        ({"mode": 0o644}, {}, "others than its owner can read it"),
+        ({"days": 20}, {}, "Hand in a new CA"),
+    ],
+)
+def test_an_external_ca_that_cannot_sign_is_refused(store: Store, made: dict[str, Any], change: dict[str, Any], words: str) -> None:
+    store.ca("external", **made)
+    (problem,) = store.external("external", **change)["problems"]
+    assert words in problem
+
+
+def test_the_group_may_read_an_external_key(store: Store) -> None:
+    store.ca("external", mode=0o640)
+    assert store.external("external")["problems"] == []
+
+
+def test_a_certificate_without_its_key_is_refused(store: Store) -> None:
+    store.ca("ca")
+    (store.path / "ca.key").unlink()
+    assert "is there without its key" in only_problem(store)
+
+
+def test_a_key_of_another_ca_is_refused(store: Store) -> None:
+    store.ca("ca")
+    store.write("other", Pair.make("other"))
+    (store.path / "ca.key").write_bytes((store.path / "other.key").read_bytes())
+    assert "belongs to another certificate" in only_problem(store)
+
+
+@pytest.mark.parametrize(
+    ("file", "words"), [("ca.crt", "there is no certificate in PEM form"), ("ca.key", "there is no private key in PEM form")]
+)
+def test_a_file_that_is_not_pem_is_refused(store: Store, file: str, words: str) -> None:
+    store.ca("ca")
+    (store.path / file).write_text("nonsense")
+    assert words in only_problem(store)
+
+
+def test_a_key_of_nonsense_without_a_certificate_is_refused(store: Store) -> None:
+    store.ca("ca")
+    (store.path / "ca.crt").unlink()
+    (store.path / "ca.key").write_text("nonsense")
+    assert "there is no private key in PEM form" in only_problem(store)
+
+
+def test_a_trusted_certificate_that_is_no_ca_is_refused(store: Store) -> None:
+    store.ca("ca")
+    store.ca("leaf", ca=False)
+    assert "Could not trust CA" in only_problem(store, trusted_cas=["leaf"])
+
+
+def test_a_controller_without_the_library_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "CRYPTOGRAPHY", False)
+    with pytest.raises(AnsibleFilterError, match="has no library cryptography. Install it"):
+        store.authority()
+
+
+def test_a_folder_may_be_given_from_home(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    store.ca("ca")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert store.authority(directory="~/tls")["problems"] == []
