@@ -8,6 +8,7 @@ The tests build on each other; the last one ends where the story began.
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 from stories import MANAGERS, WORKERS, Watch
@@ -56,6 +57,26 @@ DEBUG = {"debug": True}
 LIMITS = {"engine_ulimits": on(MANAGERS, {"nofile": {"Name": "nofile", "Hard": 4096, "Soft": 4096}})}
 
 
+@contextlib.contextmanager
+def taken_port(lab, name):
+    """Something else listens where the engine of this host would."""
+    host, unit = lab.host(name), "apiary-lab-port"
+    host.check_output(f"systemd-run --collect --unit={unit} python3 -m http.server --bind 127.0.0.1 9323")
+    try:
+        yield
+    finally:
+        host.check_output(f"systemctl stop {unit}")
+
+
+def without_age(files):
+    """What is in the files."""
+    return {name: text.partition("\n")[2] for name, text in files.items()}
+
+
+def options(lab):
+    return without_age(lab.daemon_files())
+
+
 def leader(lab):
     return next(name for name, node in lab.nodes().items() if node.get("ManagerStatus", {}).get("Leader"))
 
@@ -101,9 +122,7 @@ def test_option_that_the_engine_refuses_at_its_start_stops_the_run_at_the_first_
     plain = " ".join(text.split())
     assert "Could not apply the daemon options of 'worker1' (storage-driver):" in plain and "nonsense" in plain
     after = lab.daemon_files()
-    assert {name: text.partition("\n")[2] for name, text in after.items()} == {
-        name: text.partition("\n")[2] for name, text in files.items()
-    }
+    assert without_age(after) == without_age(files)
     assert [name for name in HOSTS if after[name] != files[name]] in ([], ["worker1"])
     now = lab.engine_starts()
     assert [name for name in HOSTS if now[name] != starts[name]] == ["worker1"]
@@ -140,22 +159,19 @@ def test_promotion_stops_at_the_host_that_does_not_come_back_and_goes_on_from_th
     leads = leader(lab)
     order = ["worker1", *(name for name in MANAGERS if name != leads), leads]
     blocked, done_first, left = order[2], order[:2], order[3:]
-    unit = "apiary-lab-port"
-    lab.host(blocked).check_output(f"systemd-run --unit={unit} python3 -m http.server --bind 127.0.0.1 9323")
-    starts, files = lab.engine_starts(), lab.daemon_files()
-    rc, changes, text = site(lab, check=False, **change, engine_metrics_addr=METRICS)
-    assert rc != 0
-    plain = " ".join(text.split())
-    assert f"Could not apply the daemon options of '{blocked}' (metrics-addr):" in plain and "address already in use" in plain
-    assert {name for name in HOSTS if changes[name]} == set(done_first)
-    now = lab.engine_starts()
-    assert {name for name in HOSTS if now[name] != starts[name]} == {*done_first, blocked}
-    options = {name: text.partition("\n")[2] for name, text in lab.daemon_files().items()}
-    assert [options[name] == files[name].partition("\n")[2] for name in [*left, blocked]] == [True] * len([*left, blocked])
-    assert lab.host(blocked).check_output("systemctl is-active docker") == "active"
+    with taken_port(lab, blocked):
+        starts, files = lab.engine_starts(), lab.daemon_files()
+        rc, changes, text = site(lab, check=False, **change, engine_metrics_addr=METRICS)
+        assert rc != 0
+        plain = " ".join(text.split())
+        assert f"Could not apply the daemon options of '{blocked}' (metrics-addr):" in plain and "address already in use" in plain
+        assert {name for name in HOSTS if changes[name]} == set(done_first)
+        now = lab.engine_starts()
+        assert {name for name in HOSTS if now[name] != starts[name]} == {*done_first, blocked}
+        assert {name for name in HOSTS if options(lab)[name] == without_age(files)[name]} == {"worker2", blocked, *left}
+        assert lab.host(blocked).check_output("systemctl is-active docker") == "active"
     lab.until(lambda: all(node["Status"]["State"] == "ready" for node in lab.get("/nodes")), "five nodes ready")
 
-    lab.host(blocked).check_output(f"systemctl stop {unit}")
     _rc, changes, _text = site(lab, **change, engine_metrics_addr=METRICS)
     assert {name for name in HOSTS if changes[name]} == {blocked, *left}
     last = lab.engine_starts()
