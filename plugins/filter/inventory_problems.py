@@ -42,8 +42,8 @@ from collections import Counter
 from typing import Any
 
 # Those of the inventory, and those that plays make for themselves.
-KNOWN_GROUPS = ("swarm", "swarm_managers", "swarm_workers", "swarm_control", "swarm_watch")
-OWN_GROUPS = "swarm_restart_"
+KNOWN_GROUPS = ("swarm", "swarm_managers", "swarm_workers", "swarm_control")
+OWN_GROUPS = ("swarm_restart_worker", "swarm_restart_manager", "swarm_restart_leader")
 
 
 def inventory_problems(inventory: dict[str, Any]) -> list[str]:
@@ -64,8 +64,7 @@ def inventory_problems(inventory: dict[str, Any]) -> list[str]:
         )
     for name in sorted(set(managers) & set(workers)):
         problems.append(f"Could not use host '{name}': it is in swarm_managers and in swarm_workers. Leave it in one of the two groups.")
-    ours = [name for name in inventory["groups"] if name.startswith("swarm") and not name.startswith(OWN_GROUPS)]
-    for name in sorted(set(ours) - set(KNOWN_GROUPS)):
+    for name in sorted(name for name in inventory["groups"] if name.startswith("swarm") and name not in (*KNOWN_GROUPS, *OWN_GROUPS)):
         problems.append(
             f"Could not use group '{name}': no play knows it. Correct its name; the groups are swarm_managers and swarm_workers."
         )

@@ -11,6 +11,7 @@ version_added: 0.2.0
 author: The apiary.swarm authors (@apiary)
 description:
   - Looks at the swarm as a manager sees it. A manager may only go if the others are a majority without it.
+  - A host that says it is a member and is not Ready as the manager sees it stops the rest, because it may have been restarted just now.
   - The only manager of a swarm may always go, because nothing is lost that could be kept.
 options:
   _input:
@@ -25,6 +26,10 @@ options:
     description: The NodeID of the host.
     type: str
     required: true
+  members:
+    description: NodeIDs and names of the hosts that say they are members. They have to be Ready, all but this one.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -42,7 +47,7 @@ _value:
 from typing import Any
 
 
-def restart_problems(swarm: dict[str, Any], host: str, node_id: str | None) -> list[str]:
+def restart_problems(swarm: dict[str, Any], host: str, node_id: str | None, members: dict[str, str] | None = None) -> list[str]:
     """What speaks against a restart now.
 
     :param swarm: what swarm_info says on the manager that watches.
@@ -53,6 +58,10 @@ def restart_problems(swarm: dict[str, Any], host: str, node_id: str | None) -> l
     if not swarm.get("control_available") or swarm.get("nodes") is None:
         reason = swarm.get("error") or "the swarm has no quorum"
         return [f"{refusal}: no manager is in control ({str(reason).rstrip('.')}). Bring the managers back and run again, {override}."]
+    missed = sorted(name for node, name in (members or {}).items() if node != node_id and not ready(swarm["nodes"], node))
+    if missed:
+        cause = f"{', '.join(missed)} should be Ready before it and is not"
+        return [f"{refusal}: {cause}. Look into the log there ('journalctl -u docker') and run again."]
     managers = [node for node in swarm["nodes"] if node["role"] == "manager"]
     others = [node for node in managers if node["id"] != node_id]
     if len(others) == len(managers) or not others:
@@ -64,6 +73,11 @@ def restart_problems(swarm: dict[str, Any], host: str, node_id: str | None) -> l
         f"{refusal}: without it {reachable} of {len(managers)} managers are reachable, and the swarm needs {needed} for its quorum. "
         f"{'Bring the other managers back' if reachable < len(others) else 'Use an odd number of managers'} and run again, {override}."
     ]
+
+
+def ready(nodes: list[dict[str, Any]], node_id: str) -> bool:
+    """The managers see this node Ready; one that they do not know is not theirs to wait for."""
+    return all(node["state"] == "ready" for node in nodes if node["id"] == node_id)
 
 
 class FilterModule:

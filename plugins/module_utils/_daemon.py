@@ -40,7 +40,8 @@ CONCEALED = "********"
 SECRET_NAME = re.compile(
     r"token|passw(or)?d|passphrase|secret|credential|(api|access|private|auth|signing|encryption|account)[-_.]?key", re.I
 )
-USER_INFO = re.compile(r"//[^/@\s\"']+@")
+# Up to the last @, because passwords are written with one, too; and without a scheme if there is a colon before it.
+USER_INFO = re.compile(r"//[^/\s\"']+@|(?<![^\s\"',=])[^/\s\"'@:]+:[^/\s\"']*@")
 
 
 # -- daemon.json
@@ -109,7 +110,7 @@ def conceal(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if name.endswith("-proxy"):
-        value = re.sub(r"^[^/@\s]+@", f"{CONCEALED}@", value)
+        value = re.sub(r"^[^/\s]+@", f"{CONCEALED}@", value)
     key, equals, rest = value.partition("=")
     if equals and SECRET_NAME.search(key) and rest:
         return f"{key}={CONCEALED}"

@@ -71,6 +71,12 @@ def text(value: Any) -> Iterator[Problem]:
         yield "it is empty", "Give a value, or null to take the option out"
 
 
+def string(value: Any) -> Iterator[Problem]:
+    """A text that may be empty."""
+    if not isinstance(value, str):
+        yield from text(value)
+
+
 def matching(test: Callable[[str], Any], what: str, advice: str) -> Check:
     """A string that passes a test; one that raises ValueError has not."""
 
@@ -213,7 +219,7 @@ BY_TYPE: tuple[tuple[Check, str], ...] = (
     ),
     (boolean, "live-restore no-new-privileges raw-logs rootless selinux-enabled tls tlsverify userland-proxy"),
     (integer(), "cpu-rt-period cpu-rt-runtime max-concurrent-downloads max-concurrent-uploads max-download-attempts"),
-    (integer(), "mtu network-control-plane-mtu"),
+    (integer(), "mtu network-control-plane-mtu swarm-raft-election-tick swarm-raft-heartbeat-tick"),
     (text, "api-cors-header bridge bridge-accept-fwmark cgroup-parent containerd containerd-namespace containerd-plugins-namespace"),
     (text, "default-runtime group log-driver storage-driver swarm-default-advertise-addr userns-remap"),
     (PATH, "data-root exec-root init-path tlscacert tlscert tlskey userland-proxy-path"),
@@ -241,12 +247,12 @@ CHECKS: dict[str, Check] = {
     "labels": labels,
     "log-format": choice("text", "json"),
     "log-level": choice("debug", "info", "warn", "error", "fatal"),
-    "log-opts": mapping(text),
+    "log-opts": mapping(string),
     "metrics-addr": matching(is_host_port, "an address with a port", "Write, for example, 127.0.0.1:9323"),
     "network-diagnostic-port": integer(0, 65535),
     "oom-score-adjust": integer(-1000, 1000),
     "pidfile": matching(lambda one: one in PID_FILES, "where this collection finds the engine", "Leave it out"),
-    "proxies": mapping(text, ("http-proxy", "https-proxy", "no-proxy")),
+    "proxies": mapping(string, ("http-proxy", "https-proxy", "no-proxy")),
     "registry-mirrors": each(URL),
     "runtimes": runtimes,
     "seccomp-profile": matching(lambda one: one in ("builtin", "unconfined") or one.startswith("/"), "a profile", "Use builtin or a path"),

@@ -15,6 +15,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._service import LOOK_
 
 # options and drop_in (texts of files) and engine (in words): what is compared.
 State = Dict[str, Any]
+DATA_ROOT = "/var/lib/docker"
 ABSENT, STOPPED, RUNS = "is not there", "is stopped", "runs with these options"
 
 
@@ -30,6 +31,7 @@ class Wanted(NamedTuple):
     previous: Files
     # What the running engine has read, where that is known.
     read: Read | None
+    running: bool
 
     def text(self, present: str | None) -> str | None:
         """The file's text; that which is there where it says the same."""
@@ -66,12 +68,13 @@ def observe(host: Host, params: dict[str, Any], check: bool) -> tuple[State, Wan
     if problems:
         raise SwarmError(" ".join(sentences(problems, host.name)))
     drop_in = host.wanted_drop_in(options, files.drop_in)
+    keep_identity(host, present, options)
     running = host.pid() is not None
     read = host.has_read(files) if running else None
-    needed, unread = what_is_needed(host, options, drop_in, read, present) if running else (_daemon.NOTHING, [])
-    if not running and units and params["apply"] == "restart":
+    needed, unread = what_is_needed(host, options, drop_in, read, present, params["renewed"]) if running else (_daemon.NOTHING, [])
+    if not running and units and params["apply"] != "none":
         needed = _daemon.RESTART
-    wanted = Wanted(options, drop_in, needed, unread, previous_files(files, read if running else host.recorded()), read)
+    wanted = Wanted(options, drop_in, needed, unread, previous_files(files, read if running else host.recorded()), read, running)
     new = Files(wanted.text(files.options), drop_in)
     if new != files and not (check and any(no_file(host, options.get(name)) for name in TLS_FILES)):
         refuse(host, new, options, present)
@@ -82,14 +85,14 @@ def observe(host: Host, params: dict[str, Any], check: bool) -> tuple[State, Wan
 
 
 def what_is_needed(
-    host: Host, options: dict[str, Any], drop_in: str | None, read: Read | None, present: dict[str, Any]
+    host: Host, options: dict[str, Any], drop_in: str | None, read: Read | None, present: dict[str, Any], foretold: list[str]
 ) -> tuple[str, list[str]]:
     """What the running engine needs, and the options that it has not read."""
     if read is None:
         return _daemon.RESTART, sorted({*options, *present})
     listeners = ["hosts"] if read.drop_in != drop_in else []
     # The engine reads these files when it starts, and only then.
-    renewed = host.renewed(options, TLS_FILES)
+    renewed = [*host.renewed(options, TLS_FILES), *(name for name in foretold if name in options)]
     unread = sorted({*_daemon.differing(read.options, options), *listeners, *renewed})
     return _daemon.RESTART if listeners or renewed else _daemon.needed(read.options, options), unread
 
@@ -104,6 +107,15 @@ def previous_files(files: Files, last: Read | None) -> Files:
     except ValueError:
         pass
     return Files(_daemon.serialise(last.options), last.drop_in)
+
+
+def keep_identity(host: Host, present: dict[str, Any], options: dict[str, Any]) -> None:
+    """Refuse an engine that would come up with another data-root and so as nobody in its swarm."""
+    old, new = (str(some.get("data-root") or DATA_ROOT) for some in (present, options))
+    if old != new and host.is_member(old) and not host.is_member(new):
+        cause = f"this host is a node of a swarm, and its identity would stay behind in '{old}'"
+        advice = f"Keep '{old}', or have the host leave the swarm first, or move the folder while its engine is stopped"
+        raise could_not(f"set daemon option 'data-root' of host '{host.name}' to '{new}'", cause, advice)
 
 
 def no_file(host: Host, path: Any) -> bool:

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -24,7 +25,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_unt
 PID_FILE = "/run/docker.pid"
 RECORD = "/var/lib/apiary-swarm/daemon.json"
 UNIT = "docker.service"
-DROP_IN = f"/etc/systemd/system/{UNIT}.d/apiary-swarm.conf"
+# After the override.conf that "systemctl edit" writes: of two commands the last one counts.
+DROP_IN = f"/etc/systemd/system/{UNIT}.d/zz-apiary-swarm.conf"
 # Systemd's own order: of two files with one name the first is read.
 UNIT_FOLDERS = (
     "/etc/systemd/system",
@@ -134,6 +136,19 @@ class Host:
         except OSError as error:
             raise could_not(f"write the file '{path}' of host '{self.name}'", str(error), "Repair the file system") from error
 
+    def mode_for(self, content: str | None) -> int:
+        """Who may read daemon.json: whoever could before, but nobody else if it holds secrets."""
+        try:
+            secret = bool(_daemon.secrets(_daemon.parse(content)))
+        except ValueError:
+            secret = True
+        if secret:
+            return 0o600
+        try:
+            return stat.S_IMODE(os.stat(self.root + self.path).st_mode)
+        except OSError:
+            return 0o644
+
     def files(self) -> Files:
         """The files as they are."""
         return Files(self.read(self.path), self.read(DROP_IN))
@@ -143,7 +158,7 @@ class Host:
         before = self.read(DROP_IN)
         if files.drop_in is not None:
             self.replace(DROP_IN, files.drop_in, 0o644)
-        self.replace(self.path, files.options, 0o644)
+        self.replace(self.path, files.options, self.mode_for(files.options))
         if files.drop_in is None:
             self.replace(DROP_IN, None, 0o644)
         if files.drop_in != before:
@@ -233,6 +248,10 @@ class Host:
             return Read(_daemon.parse(files.options), files.drop_in)
         except ValueError:
             return None
+
+    def is_member(self, root: str) -> bool:
+        """The identity of a swarm's node lies in this data-root."""
+        return self.changed_at(f"{root}/swarm/docker-state.json") is not None
 
     def renewed(self, options: dict[str, Any], names: tuple[str, ...]) -> list[str]:
         """Those of the options whose file is newer than the engine that runs with it."""

@@ -18,7 +18,7 @@ description:
     of this host. An engine that does not start with new options gets back those that it last ran with, and the task fails.
   - Compares with what the running engine has read and not only with the file. A run that was interrupted between writing
     and restarting is completed by the next one.
-  - With the option C(hosts) it writes C(/etc/systemd/system/docker.service.d/apiary-swarm.conf), which takes C(-H) out of
+  - With the option C(hosts) it writes C(/etc/systemd/system/docker.service.d/zz-apiary-swarm.conf), which takes C(-H) out of
     the unit's command, and without it removes that file. On a host without the unit there is nothing to take out; run the module again
     when the engine has been installed.
   - Notes what the engine has read in C(/var/lib/apiary-swarm/daemon.json).
@@ -50,6 +50,7 @@ options:
       - The most that the module may do so that the engine reads the options.
       - V(none) writes the files and tells what is needed.
       - V(reload) also lets a running engine read them again. Where that does not suffice nothing is written, and RV(pending) is true.
+        An engine that does not run is started.
       - V(restart) reloads or restarts the engine, whatever is needed, and starts one that does not run.
     type: str
     choices: [none, reload, restart]
@@ -59,6 +60,13 @@ options:
       - Whether options that this collection does not know are accepted. The engine's own validation may still refuse them.
     type: bool
     default: false
+  renewed:
+    description:
+      - Options whose files an earlier task of the play has replaced, such as C(tlscert). The engine reads those files when it starts.
+      - Files that are newer than the engine are noticed without it; check mode needs to be told, because the files are not there yet.
+    type: list
+    elements: str
+    default: []
   path:
     description:
       - The engine's configuration file.
@@ -103,7 +111,7 @@ RETURN = r"""
 action:
   description:
     - What the engine needed so that it reads the options, or needs if RV(pending) is true. A start is a V(restart), too.
-    - An engine that does not run needs V(nothing), unless O(apply=restart); it reads the options when it starts.
+    - An engine that does not run needs V(nothing) with O(apply=none); it reads the options when it starts.
   type: str
   returned: success
   sample: reload
@@ -132,6 +140,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "exclusive": {"type": "bool", "default": False},
     "apply": {"type": "str", "choices": ["none", "reload", "restart"], "default": "none"},
     "allow_unknown": {"type": "bool", "default": False},
+    "renewed": {"type": "list", "elements": "str", "default": []},
     "path": {"type": "path", "default": "/etc/docker/daemon.json"},
     "wait_timeout": {"type": "int", "default": 120},
 }
@@ -139,7 +148,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def desired_state(current: _rollout.State, wanted: _rollout.Wanted, apply: str) -> _rollout.State:
     """The files with what is wanted, and an engine that has read them, as far as the module may see to it."""
-    if apply == "reload" and wanted.action == _daemon.RESTART:
+    if apply == "reload" and wanted.running and wanted.action == _daemon.RESTART:
         return current
     engine = current["engine"]
     if apply != "none" and wanted.action != _daemon.NOTHING:

@@ -18,7 +18,7 @@ from ansible_collections.apiary.swarm.plugins.modules import daemon_config
 
 CONFIG = "/etc/docker/daemon.json"
 UNIT = "[Service]\nEnvironmentFile=-/etc/default/docker\nExecStart=/usr/sbin/dockerd -H fd:// --containerd=/x $DOCKER_OPTS\n"
-PARAMS = {"options": {}, "exclusive": False, "apply": "none", "allow_unknown": False, "path": CONFIG, "wait_timeout": 5}
+PARAMS = {"options": {}, "exclusive": False, "apply": "none", "allow_unknown": False, "renewed": [], "path": CONFIG, "wait_timeout": 5}
 
 
 class Machine(Host):

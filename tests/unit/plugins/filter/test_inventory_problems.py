@@ -23,7 +23,6 @@ def problems(managers: list[str], workers: list[str], **change: Any) -> list[str
             "swarm_managers",
             "swarm_workers",
             "swarm_control",
-            "swarm_watch",
             "swarm_restart_worker",
             "databases",
         ],

@@ -54,3 +54,16 @@ def test_nobody_goes_while_no_manager_is_in_control() -> None:
         "Could not restart the engine of 'worker1': no manager is in control (The swarm does not have a leader). "
         "Bring the managers back and run again, or set engine_restart_without_quorum to true."
     ]
+
+
+def test_a_member_that_is_not_ready_holds_up_the_next_but_not_itself() -> None:
+    seen, members = swarm(*["reachable"] * 3), {"m1": "manager1", "w1": "worker1"}
+    for node in seen["nodes"]:
+        node["state"] = "down" if node["id"] == "w1" else "ready"
+    assert restart_problems(seen, "manager1", "m1", members) == [
+        "Could not restart the engine of 'manager1': worker1 should be Ready before it and is not. "
+        "Look into the log there ('journalctl -u docker') and run again."
+    ]
+    assert restart_problems(seen, "worker1", "w1", members) == []
+    # A node whose host says nothing, for example because it is dead, is not waited for.
+    assert restart_problems(seen, "manager1", "m1", {"m1": "manager1"}) == []

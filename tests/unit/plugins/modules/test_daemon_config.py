@@ -164,3 +164,17 @@ def test_validation_has_the_flags_of_the_unit_and_leaves_no_file(tmp_path: Path,
 def test_words_of_the_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str], words: str | None) -> None:
     given, _calls = validated(tmp_path, monkeypatch, answer)
     assert given is None if words is None else re.match(words, given or "")
+
+
+def test_file_is_as_open_as_it_was_and_closed_where_it_holds_a_secret(host: Machine) -> None:
+    os.chmod(host.root + CONFIG, 0o640)
+    run(host, {"debug": True})
+    assert os.stat(host.root + CONFIG).st_mode & 0o777 == 0o640
+    run(host, {"proxies": {"http-proxy": "http://user:p@ss@proxy:3128"}})
+    assert os.stat(host.root + CONFIG).st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("proxy", ["http://user:p@ss@proxy:3128", "user:p@ss@proxy:3128"])
+def test_password_with_the_sign_that_ends_it_is_hidden_whole(host: Machine, proxy: str) -> None:
+    shown = str(run(host, {"proxies": {"http-proxy": proxy}})["diff"])
+    assert "user" not in shown and "ss@" not in shown and "proxy:3128" in shown

@@ -90,7 +90,7 @@ def test_renewed_certificate_needs_a_restart(host: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("apply", "action", "runs"), [("none", "nothing", False), ("reload", "nothing", False), ("restart", "restart", True)]
+    ("apply", "action", "runs"), [("none", "nothing", False), ("reload", "restart", True), ("restart", "restart", True)]
 )
 def test_engine_that_does_not_run(host: Machine, apply: str, action: str, runs: bool) -> None:
     host.stop()
@@ -105,9 +105,39 @@ def test_engine_that_does_not_run_is_started_also_without_a_change(host: Machine
     assert (real["diff"]["before"]["(engine)"], real["diff"]["after"]["(engine)"]) == ("is stopped", "runs with these options")
 
 
+def test_reload_starts_an_engine_but_never_restarts_one(host: Machine) -> None:
+    host.stop()
+    run(host, {"log-driver": "local"}, apply="reload")
+    assert host.running == {"log-driver": "local"}
+    assert without_diff(run(host, {"log-driver": "journald"}, apply="reload")) == result(False, "restart", True, "log-driver")
+    assert host.running == {"log-driver": "local"}
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_renewal_that_is_foretold_needs_a_restart(host: Machine, check: bool) -> None:
+    options = {"tlscert": "/t/cert.pem", "tlskey": "/t/key.pem", "tlscacert": "/t/ca.pem", "tlsverify": True}
+    for path in ("/t/cert.pem", "/t/key.pem", "/t/ca.pem"):
+        host.put(path, "x")
+    run(host, options, apply="restart")
+    assert not run(host, options, check=check, apply="reload")["pending"]
+    foretold = run(host, options, check=check, apply="reload", renewed=["tlscert"])
+    assert without_diff(foretold) == result(False, "restart", True, "tlscert")
+
+
+def test_data_root_of_a_node_is_not_left_behind(host: Machine) -> None:
+    before = host.snapshot()
+    assert run(host, {"data-root": "/data"}, check=True, apply="restart")["changed"]
+    host.put("/var/lib/docker/swarm/docker-state.json", "{}")
+    with pytest.raises(SwarmError, match="Could not set daemon option 'data-root' of host 'host1' to '/data': this host is a node"):
+        run(host, {"data-root": "/data"}, apply="restart")
+    assert host.options() == {"log-driver": "json-file"} and len(host.snapshot()) == len(before) + 1
+    host.put("/data/swarm/docker-state.json", "{}")
+    assert run(host, {"data-root": "/data"}, apply="restart")["changed"]
+
+
 def test_process_of_another_kind_is_no_engine(host: Machine) -> None:
     host.put("/proc/7/comm", "bash\n")
-    assert without_diff(run(host, {"log-driver": "local"}, apply="reload")) == result(True, "nothing", False)
+    assert without_diff(run(host, {"log-driver": "local"}, apply="none")) == result(True, "nothing", False)
 
 
 def test_engine_that_is_just_starting_is_waited_for(host: Machine) -> None:
