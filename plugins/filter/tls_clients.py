@@ -11,7 +11,7 @@ version_added: 0.1.0
 author: The apiary.swarm authors (@apiary)
 description:
   - Compares the folders of the clients with what is wanted.
-positional: authority, endpoints, limited, registry_address
+positional: authority, endpoints, limited, registry_address, port
 options:
   _input:
     description: Names of the clients.
@@ -28,19 +28,23 @@ options:
     elements: str
     required: true
   limited:
-    description: The run is limited to some hosts, so the CA must not change.
-    type: bool
+    description: What the run does that leaves hosts out, such as V(goes without w1), so that the CA must not change; else empty.
+    type: str
     required: true
   registry_address:
     description: The address of the registry as C(host:port), or empty; it is only checked here.
     type: str
     default: ""
+  port:
+    description: The port of the remote API.
+    type: int
+    default: 2376
 """
 
 EXAMPLES = r"""
 - name: Find out what to do
   ansible.builtin.set_fact:
-    plan: "{{ ['operator'] | apiary.swarm.tls_clients(authority, ['192.0.2.11'], false) }}"
+    plan: "{{ ['operator'] | apiary.swarm.tls_clients(authority, ['192.0.2.11'], '') }}"
 """
 
 RETURN = r"""
@@ -58,14 +62,15 @@ from collections import Counter
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.filter.tls_authority import (
-    FILE_NAME,
     Unusable,
+    dropped,
     issued_by,
     locked_out,
     now,
     parse_certificate,
-    read,
     spki,
+    text,
+    texts,
     why_renew,
 )
 from ansible_collections.apiary.swarm.plugins.filter.tls_hosts import alternative_name
@@ -78,22 +83,29 @@ except ImportError:
     pass  # tls_authority, which is asked before, says so.
 
 REGISTRY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(:\d{1,5})?\Z")
-PORT = 2376
+# What Docker takes for the name of a context.
+CLIENT = re.compile(r"(?!default\Z)[A-Za-z0-9][A-Za-z0-9._+-]{1,39}\Z")
 ENVIRONMENT = """\
 # Made by apiary.swarm: the remote API for '{name}'. Use it in a shell with
 #   . {path}
-# or make a context of it once:
+# or make a context of it once, in this folder:
 #   docker context create {name} --docker {context}
-export DOCKER_HOST={host} DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH={directory}
+# bash and zsh know where this file lies, so the folder may be copied; other shells find the one it was made in.
+case "${{BASH_SOURCE:-$0}}" in
+*docker.env) DOCKER_CERT_PATH=$(CDPATH='' cd -- "$(dirname -- "${{BASH_SOURCE:-$0}}")" && pwd) ;;
+*) DOCKER_CERT_PATH={directory} ;;
+esac
+export DOCKER_CERT_PATH DOCKER_HOST={host} DOCKER_TLS_VERIFY=1
 """
 
 
 def name_problems(clients: list[str], endpoints: list[str], registry_address: str) -> list[str]:
     """What is wrong with the names by themselves."""
     problems = [
-        f"Could not make client '{name}': that is no name for a folder. Use up to 40 letters, digits, '.', '_', '@' and '-'."
+        f"Could not make client '{name}': that is no name for a folder and a Docker context. Use 2 to 40 letters, digits, '.', '_', '+' "
+        "and '-', but not 'default'."
         for name in clients
-        if not FILE_NAME.match(name)
+        if not CLIENT.match(name)
     ]
     problems += [
         f"Could not make client '{name}': tls_clients has it {uses} times. Leave it there once."
@@ -110,75 +122,120 @@ def name_problems(clients: list[str], endpoints: list[str], registry_address: st
     return problems
 
 
-def text_of(path: str) -> str:
-    """The content of a file; empty where there is none."""
+def content_of(path: str) -> bytes:
+    """The content of a file; empty where there is none. What is there and cannot be read is not overwritten."""
     try:
-        return read(path).decode("utf-8", "replace")
-    except Unusable:
-        return ""
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise Unusable(f"Could not read file '{path}': {error.strerror}. Correct its permissions, or take it away.") from error
+
+
+def text_of(path: str) -> str:
+    """The same as text."""
+    return content_of(path).decode("utf-8", "replace")
 
 
 def key_of(path: str) -> bytes | None:
     """The public key of a client's key; None where there is no usable one."""
     try:
-        return spki(load_pem_private_key(read(path), None).public_key())
-    except (Unusable, ValueError, TypeError, UnsupportedAlgorithm):
+        return spki(load_pem_private_key(content_of(path), None).public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
 
 
-def environment(name: str, directory: str, endpoint: str) -> str:
+def environment(name: str, directory: str, endpoint: str, port: int) -> str:
     """The environment file of a client."""
     kind, address = alternative_name(endpoint).split(":", 1)
-    host = f"tcp://[{address}]:{PORT}" if kind == "IP" and ":" in address else f"tcp://{address}:{PORT}"
-    context = f"host={host},ca={directory}/ca.pem,cert={directory}/cert.pem,key={directory}/key.pem"
+    host = f"tcp://[{address}]:{port}" if kind == "IP" and ":" in address else f"tcp://{address}:{port}"
+    context = f"host={host},ca=ca.pem,cert=cert.pem,key=key.pem"
     path = shlex.quote(f"{directory}/docker.env")
     return ENVIRONMENT.format(name=name, path=path, context=shlex.quote(context), host=shlex.quote(host), directory=shlex.quote(directory))
 
 
+def client_plan(name: str, authority: dict[str, Any], limited: str) -> tuple[dict[str, Any], list[str]]:
+    """(what the folder of one client needs, what forbids it).
+
+    :raises Unusable: something in the folder cannot be read.
+    """
+    moment = now()
+    plan: dict[str, Any] = {"folders": [], "trust": [], "issue": [], "modes": []}
+    problems = []
+    directory = os.path.join(authority["directory"], "clients", name)
+    ca, cert, key = (os.path.join(directory, file) for file in ("ca.pem", "cert.pem", "key.pem"))
+    trust, certificate, public_key = text_of(ca), parse_certificate(text_of(cert)), key_of(key)
+    if locked_out(certificate, authority, moment):
+        problems.append(
+            f"Could not replace the certificate of client '{name}': it is of another CA ({certificate.issuer.rfc4514_string()}), and "
+            "hosts would no longer let it in. Name that CA in tls_trusted_cas until every host and client has a new certificate, "
+            f"or take the file '{cert}' away."
+        )
+    elif limited and certificate and certificate.not_valid_after_utc > moment and not issued_by(certificate, authority["signer"]):
+        problems.append(
+            f"Could not change the CA of client '{name}': this run {limited}, and who is left out may not trust the new one. "
+            "Run again with all hosts."
+        )
+    gone = dropped(trust, authority["client_bundle"], moment) if limited else []
+    if gone:
+        problems.append(
+            f"Could not take CA '{gone[0]}' from client '{name}': this run {limited}, and who is left out may have a certificate of it. "
+            "Run again with all hosts."
+        )
+    why = why_renew(certificate, public_key, authority, ["clientAuth"], None, moment)
+    if certificate and not why and [part.value for part in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)] != [name]:
+        why = "it is of another name"
+    if why:
+        plan["issue"].append({"directory": directory, "make_key": public_key is None, "common_name": name, "why": why, "library": True})
+    if not os.path.isdir(directory):
+        plan["folders"].append(directory)
+    if authority["make"] or trust != authority["client_bundle"]:
+        plan["trust"].append(ca)
+    if public_key is not None and os.stat(key).st_mode & 0o077:
+        plan["modes"].append(key)
+    return plan, problems
+
+
 def tls_clients(
-    clients: list[str], authority: dict[str, Any], endpoints: list[str], limited: bool, registry_address: str = ""
+    clients: list[Any], authority: dict[str, Any], endpoints: list[Any], limited: str, registry_address: Any = "", port: Any = 2376
 ) -> dict[str, Any]:
     """What the clients' folders need, and what forbids going on.
 
     :param clients: their names.
     :param authority: the answer of tls_authority.
     :param endpoints: addresses of managers.
-    :param limited: the run is limited to some hosts.
+    :param limited: what the run does that leaves hosts out; empty where it does not.
     :param registry_address: only checked.
+    :param port: of the remote API.
     """
     plan: dict[str, Any] = {"folders": [], "trust": [], "issue": [], "modes": [], "environments": []}
-    plan["problems"] = name_problems(clients, endpoints, registry_address)
+    names, wrong_names = texts(clients, "tls_clients")
+    addresses, wrong_addresses = texts(endpoints, "tls_endpoints")
+    plan["problems"] = wrong_names + wrong_addresses
+    try:
+        plan["problems"] += name_problems(names, addresses, text(registry_address))
+    except ValueError as cause:
+        plan["problems"].append(f"Could not trust registry '{registry_address}': {cause}. Correct tls_registry_address.")
+    if not str(port).isdigit() or not 1 <= int(port) <= 65535:
+        plan["problems"].append(f"Could not use tls_port '{port}': it is no port. Set it to a number between 1 and 65535.")
     if plan["problems"] or authority["problems"]:
         return plan
-    moment = now()
-    for name in clients:
+    for name in names:
         directory = os.path.join(authority["directory"], "clients", name)
-        ca, cert, key, env = (os.path.join(directory, file) for file in ("ca.pem", "cert.pem", "key.pem", "docker.env"))
-        certificate, public_key = parse_certificate(text_of(cert)), key_of(key)
-        if locked_out(certificate, authority, moment):
-            plan["problems"].append(
-                f"Could not replace the certificate of client '{name}': it is of another CA ({certificate.issuer.rfc4514_string()}), and "
-                "hosts would no longer let it in. Name that CA in tls_trusted_cas until every host and client has a new certificate, "
-                f"or take the file '{cert}' away."
-            )
-        elif limited and certificate and certificate.not_valid_after_utc > moment and not issued_by(certificate, authority["signer"]):
-            plan["problems"].append(
-                f"Could not change the CA of client '{name}': this run is limited to some hosts, and the others may not trust the new one. "
-                "Run again without --limit."
-            )
-        why = why_renew(certificate, public_key, authority, ["clientAuth"], None, moment)
-        if not why and [part.value for part in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)] != [name]:
-            why = "it is of another name"
-        if why:
-            plan["issue"].append({"directory": directory, "make_key": public_key is None, "common_name": name, "why": why, "library": True})
-        if not os.path.isdir(directory):
-            plan["folders"].append(directory)
-        if authority["make"] or text_of(ca) != authority["bundle"]:
-            plan["trust"].append(ca)
-        if public_key is not None and os.stat(key).st_mode & 0o077:
-            plan["modes"].append(key)
-        if endpoints and text_of(env) != environment(name, directory, endpoints[0]):
-            plan["environments"].append({"path": env, "content": environment(name, directory, endpoints[0])})
+        try:
+            more, problems = client_plan(name, authority, limited)
+            wanted = environment(name, directory, addresses[0], int(port)) if addresses else ""
+            path = os.path.join(directory, "docker.env")
+            if wanted and text_of(path) != wanted:
+                plan["environments"].append({"path": path, "content": wanted})
+        except Unusable as cause:
+            more, problems = {}, [str(cause)]
+        plan["problems"] += problems
+        for kind, values in more.items():
+            plan[kind] += values
+    if plan["issue"] and authority["blocked"]:
+        plan["problems"].append(authority["blocked"])
     return plan
 
 

@@ -16,8 +16,8 @@ options:
   _input:
     description:
       - One view a host, with C(host), C(optional) and C(names) (names of the host; an optional one that cannot be in a certificate is left
-        out), C(directory), C(registry), C(registry_directory), C(registry_names), C(registry_trust) (a path, or empty) and C(look),
-        what the role P(apiary.swarm.tls#role) asks a host.
+        out), C(server), C(directory), C(registry), C(registry_directory), C(registry_names), C(registry_trust) (a path, or empty) and
+        C(look), what the role P(apiary.swarm.tls#role) asks a host.
     type: list
     elements: dict
     required: true
@@ -26,23 +26,23 @@ options:
     type: dict
     required: true
   limited:
-    description: The run is limited to some hosts, so the CA must not change.
-    type: bool
+    description: What the run does that leaves hosts out, such as V(goes without w1), so that the CA must not change; else empty.
+    type: str
     required: true
 """
 
 EXAMPLES = r"""
 - name: Find out what to do
   ansible.builtin.set_fact:
-    plan: "{{ views | apiary.swarm.tls_hosts(authority, false) }}"
+    plan: "{{ views | apiary.swarm.tls_hosts(authority, '') }}"
 """
 
 RETURN = r"""
 _value:
   description:
     - C(problems) (one sentence each) and C(hosts), of each host C(work), C(folders), C(issue) (V(host) and V(registry), with C(directory),
-      C(make_key), C(names), C(purposes), C(common_name), C(why) and C(library), cryptography is there), C(trust) (paths) and
-      C(modes) (C(path) and C(mode)).
+      C(make_key), C(names), C(purposes), C(common_name), C(why) and C(library), cryptography is there), C(trust) (paths),
+      C(modes) (C(path) and C(mode)) and C(renewed) (the options of the engine whose files are written).
   type: dict
 """
 
@@ -53,6 +53,8 @@ import re
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.filter.tls_authority import (
+    dropped,
+    flat,
     issued_by,
     locked_out,
     now,
@@ -61,7 +63,7 @@ from ansible_collections.apiary.swarm.plugins.filter.tls_authority import (
     why_renew,
 )
 
-ALWAYS = ["localhost", "127.0.0.1"]
+ALWAYS = ["localhost", "127.0.0.1", "::1"]
 BOTH = ["serverAuth", "clientAuth"]
 SERVER = ["serverAuth"]
 LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
@@ -112,34 +114,37 @@ def alternative_name(word: str) -> str:
     return f"DNS:{name.lower()}"
 
 
-def alternative_names(words: list[str], optional: list[str]) -> tuple[list[str], dict[str, str]]:
+def alternative_names(words: list[Any], optional: list[Any]) -> tuple[list[str], dict[str, str]]:
     """(names as certificates have them, what is wrong with the words that have no place there)."""
     names, wrong = [], {}
-    for word in [*optional, *words, *ALWAYS]:
+    for word in [*flat(optional), *flat(words), *ALWAYS]:
         try:
             names.append(alternative_name(str(word)))
         except ValueError as cause:
             if word not in optional:
-                wrong[word] = str(cause)
+                wrong[str(word)] = str(cause)
     return list(dict.fromkeys(names)), wrong
 
 
-def parse_look(text: str) -> tuple[dict[str, tuple[str, str]], bool]:
-    """({path: (mode, content)} of the files that are there, the library cryptography is there).
+def parse_look(text: str) -> tuple[list[str], dict[str, tuple[str, str]], bool]:
+    """(the host's own names, {path: (mode, content)} of the files that are there, the library cryptography is there).
 
     The mode is empty where the file is not root's.
     """
+    names: list[str] = []
     files: dict[str, tuple[str, str]] = {}
     path, library = "", False
     for line in text.splitlines():
-        if line.startswith("file "):
+        if line.startswith("name ") and not path:
+            names.append(line.split(" ", 1)[1].strip())
+        elif line.startswith("file "):
             _word, mode, owner, path = line.split(" ", 3)
             files[path] = (mode if owner == "0:0" else "", "")
         elif line == "library":
             path, library = "", True
         elif path:
             files[path] = (files[path][0], f"{files[path][1]}{line}\n")
-    return files, library
+    return names, files, library
 
 
 def key_of(content: str | None) -> bytes | None:
@@ -147,14 +152,15 @@ def key_of(content: str | None) -> bytes | None:
     return b"" if content == "unknown\n" else parse_public_key(content) if content else None
 
 
-def host_plan(view: dict[str, Any], authority: dict[str, Any], limited: bool) -> tuple[dict[str, Any], list[str]]:
+def host_plan(view: dict[str, Any], authority: dict[str, Any], limited: str) -> tuple[dict[str, Any], list[str]]:
     """(what one host needs, its problems)."""
     moment, host = now(), view["host"]
-    files, library = parse_look(view["look"])
+    own, files, library = parse_look(view["look"])
     problems = []
-    wanted = {"host": (view["directory"], view["names"], BOTH)}
+    # What a host has that needs none is of no concern, also where it is of a CA that has gone.
+    wanted = {"host": (view["directory"], flat(view["names"]), BOTH)} if view["server"] else {}
     if view["registry"]:
-        wanted["registry"] = (view["registry_directory"], view["names"] + view["registry_names"], SERVER)
+        wanted["registry"] = (view["registry_directory"], flat(view["names"]) + flat(view["registry_names"]), SERVER)
         if view["registry_directory"] == view["directory"]:
             problems.append(
                 f"Could not certify the registry of host '{host}': tls_registry_directory and tls_host_directory are the same "
@@ -163,7 +169,11 @@ def host_plan(view: dict[str, Any], authority: dict[str, Any], limited: bool) ->
     issue: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for kind, (directory, words, purposes) in wanted.items():
-        names, wrong_here = alternative_names(words, view["optional"])
+        if not str(directory).startswith("/"):
+            problems.append(
+                f"Could not use tls_{kind}_directory '{directory}' of host '{host}': it is not an absolute path. Write it from '/' on."
+            )
+        names, wrong_here = alternative_names(words, flat(view["optional"]) + own)
         wrong.update(wrong_here)
         path = f"{directory}/cert.pem"
         certificate = parse_certificate(files.get(path, ("", ""))[1])
@@ -176,8 +186,8 @@ def host_plan(view: dict[str, Any], authority: dict[str, Any], limited: bool) ->
             )
         elif limited and certificate and certificate.not_valid_after_utc > moment and not issued_by(certificate, authority["signer"]):
             problems.append(
-                f"Could not change the CA of host '{host}': this run is limited to some hosts, and the others would not trust the new one. "
-                "Run again without --limit."
+                f"Could not change the CA of host '{host}': this run {limited}, and who is left out would not trust the new one. "
+                "Run again with all hosts."
             )
         why = why_renew(certificate, key, authority, purposes, names, moment)
         if why:
@@ -194,9 +204,19 @@ def host_plan(view: dict[str, Any], authority: dict[str, Any], limited: bool) ->
         f"Could not certify name '{word}' of host '{host}': {cause}. Correct tls_names, tls_addresses or tls_registry_names."
         for word, cause in wrong.items()
     ]
-    digest = hashlib.sha256(authority["bundle"].encode()).hexdigest()
-    trust = [f"{view['directory']}/ca.pem"] + ([view["registry_trust"]] if view["registry_trust"] else [])
-    trust = [path for path in trust if authority["make"] or files.get(path, ("", ""))[1].split(" ")[0].strip() != digest]
+    bundles = {f"{view['directory']}/ca.pem": authority["bundle"]} if view["server"] else {}
+    bundles.update({view["registry_trust"]: authority["client_bundle"]} if view["registry_trust"] else {})
+    trust = []
+    for path, bundle in bundles.items():
+        said, _end, content = files.get(path, ("", ""))[1].partition("\n")
+        if authority["make"] or said.split(" ")[0] != hashlib.sha256(bundle.encode()).hexdigest():
+            trust.append(path)
+        gone = dropped(content, bundle, moment) if limited else []
+        if gone:
+            problems.append(
+                f"Could not take CA '{gone[0]}' from '{path}' of host '{host}': this run {limited}, and who is left out may have a "
+                "certificate of it. Run again with all hosts."
+            )
     written = {f"{one['directory']}/cert.pem" for one in issue.values()} | {
         f"{one['directory']}/key.pem" for one in issue.values() if one["make_key"]
     }
@@ -207,22 +227,24 @@ def host_plan(view: dict[str, Any], authority: dict[str, Any], limited: bool) ->
     ]
     needed = [os.path.dirname(path) for path in trust] + [one["directory"] for one in issue.values()]
     folders = [folder for folder in dict.fromkeys(needed) if not any(os.path.dirname(path) == folder for path in files)]
-    plan = {"folders": folders, "issue": issue, "trust": trust, "modes": modes}
+    server = {f"{view['directory']}/{file}.pem": option for file, option in (("ca", "tlscacert"), ("cert", "tlscert"), ("key", "tlskey"))}
+    renewed = [option for path, option in server.items() if path in {*trust, *written}]
+    plan = {"folders": folders, "issue": issue, "trust": trust, "modes": modes, "renewed": renewed}
     return {**plan, "work": bool(issue or trust or modes)}, problems
 
 
-def tls_hosts(views: list[dict[str, Any]], authority: dict[str, Any], limited: bool) -> dict[str, Any]:
+def tls_hosts(views: list[dict[str, Any]], authority: dict[str, Any], limited: str) -> dict[str, Any]:
     """What each host needs, and what forbids going on.
 
     :param views: one a host of the play, see DOCUMENTATION.
     :param authority: the answer of tls_authority.
-    :param limited: the run is limited to some hosts.
+    :param limited: what the run does that leaves hosts out; empty where it does not.
     """
     plans = {view["host"]: host_plan(view, authority, limited) for view in views}
-    return {
-        "hosts": {host: plan for host, (plan, _problems) in plans.items()},
-        "problems": [problem for _plan, problems in plans.values() for problem in problems],
-    }
+    problems = [problem for _plan, problems in plans.values() for problem in problems]
+    if authority["blocked"] and any(plan["issue"] for plan, _problems in plans.values()):
+        problems.append(authority["blocked"])
+    return {"hosts": {host: plan for host, (plan, _problems) in plans.items()}, "problems": problems}
 
 
 class FilterModule:

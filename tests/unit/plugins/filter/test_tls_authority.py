@@ -21,15 +21,15 @@ def only_problem(store: Store, **change: Any) -> str:
     """The one problem, which is a sentence that keeps the passphrase to itself."""
     (problem,) = store.authority(**change)["problems"]
     assert problem.startswith("Could not ") and problem.endswith(".")
-    assert change.get("passphrase", PASSPHRASE) == "" or change.get("passphrase", PASSPHRASE) not in problem
+    assert change.get("passphrase", PASSPHRASE) == "" or str(change.get("passphrase", PASSPHRASE)) not in problem
     return problem
 
 
 def test_a_ca_that_is_there_signs(store: Store) -> None:
     pair = store.ca("ca")
     answer = store.authority()
-    assert answer["problems"] == [] and answer["make"] == ""
-    assert answer["signer"] == answer["bundle"] == pair.pem and answer["trusted"] == []
+    assert answer["problems"] == answer["make"] == answer["warnings"] == [] and answer["blocked"] == ""
+    assert answer["signer"] == answer["bundle"] == answer["client_bundle"] == pair.pem and answer["trusted"] == []
     assert (answer["cert_path"], answer["key_path"]) == (str(store.path / "ca.crt"), str(store.path / "ca.key"))
 
 
@@ -40,30 +40,63 @@ def test_nothing_of_the_key_or_the_passphrase_is_in_the_answer(store: Store) -> 
 
 def test_a_ca_is_made_where_neither_file_is_there(store: Store) -> None:
     answer = store.authority()
-    assert (answer["make"], answer["signer"], answer["problems"]) == ("key", "", [])
+    stem = str(store.path / "ca")
+    assert answer["make"] == [{"name": "ca", "cert_path": f"{stem}.crt", "key_path": f"{stem}.key", "key": True}]
+    assert (answer["signer"], answer["problems"]) == ("", [])
     assert "yet to be made" in answer["bundle"]
+
+
+def test_a_ca_that_is_trusted_by_its_name_is_made_before_it_signs(store: Store) -> None:
+    old = store.ca("ca")
+    answer = store.authority(trusted_cas=["next", "next"])
+    assert ([new["name"] for new in answer["make"]], answer["problems"], answer["signer"]) == (["next"], [], old.pem)
+    assert "Here comes the certificate of CA 'next'" in answer["bundle"] and old.pem in answer["bundle"]
+    store.ca("next")
+    assert store.authority(trusted_cas=["next"])["make"] == []
+
+
+def test_trust_is_the_same_before_and_after_the_two_change_places(store: Store) -> None:
+    store.ca("ca")
+    store.ca("next")
+    before, after = store.authority(trusted_cas=["next"]), store.authority(ca="next", trusted_cas=["ca"])
+    assert (before["bundle"], before["client_bundle"]) == (after["bundle"], after["client_bundle"])
+
+
+def test_both_are_made_where_neither_is_there(store: Store) -> None:
+    assert [new["name"] for new in store.authority(trusted_cas=["next"])["make"]] == ["ca", "next"]
+
+
+def test_a_limited_run_makes_no_ca(store: Store) -> None:
+    assert "Could not make CA 'ca': this run is limited to w1" in only_problem(store, limit="w1")
+    store.ca("ca")
+    assert store.authority(limit="w1")["problems"] == []
+    assert "Could not make CA 'next': this run is limited to w1" in only_problem(store, limit="w1", trusted_cas=["next"])
 
 
 def test_a_key_without_its_certificate_is_what_an_interrupted_run_leaves(store: Store) -> None:
     store.ca("ca")
     (store.path / "ca.crt").unlink()
-    assert (store.authority()["make"], store.authority()["problems"]) == ("certificate", [])
+    assert ([new["key"] for new in store.authority()["make"]], store.authority()["problems"]) == ([False], [])
     assert "the passphrase does not open it" in only_problem(store, passphrase="another one")
 
 
 def test_an_external_ca_signs_and_is_not_encrypted_if_it_is_not(store: Store) -> None:
     external = store.ca("external", passphrase="")
     answer = store.external("external", passphrase="")
-    assert (answer["problems"], answer["make"], answer["signer"]) == ([], "", external.pem)
+    assert (answer["problems"], answer["make"], answer["signer"]) == ([], [], external.pem)
 
 
-def test_all_certificates_of_an_external_ca_are_trusted_and_the_first_signs(store: Store) -> None:
+def test_engines_trust_the_first_certificate_of_a_chain_and_clients_all(store: Store) -> None:
     root = store.ca("root")
     between = Pair.make("between", issuer=root)
     store.write("between", between)
     (store.path / "between.crt").write_text(between.pem + root.pem)
     answer = store.external("between")
-    assert (answer["problems"], answer["signer"], answer["trusted"]) == ([], between.pem, [root.pem])
+    assert (answer["problems"], answer["signer"], answer["trusted"], answer["bundle"]) == ([], between.pem, [], between.pem)
+    assert answer["client_bundle"] in (between.pem + root.pem, root.pem + between.pem)
+    store.ca("ca")
+    answer = store.authority(trusted_cas=["between"])
+    assert answer["trusted"] == [between.pem] and root.pem not in answer["bundle"] and root.pem in answer["client_bundle"]
 
 
 def test_the_trusted_file_is_the_same_whichever_of_them_signs(store: Store) -> None:
@@ -80,6 +113,10 @@ def test_what_is_signed_ends_with_its_ca_at_the_latest(store: Store) -> None:
     store.ca("ca", days=100)
     limit = subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=100, minutes=1))
     assert subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=99)) < store.authority()["not_after"] <= limit
+    assert (
+        "ends with it on" in store.authority()["warnings"][0] and "before tls_days (365 days) are over" in store.authority()["warnings"][0]
+    )
+    assert store.authority(days=40)["warnings"] == []
     assert store.authority(days=40)["not_after"] < subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=41))
 
 
@@ -98,7 +135,20 @@ def test_what_is_signed_ends_with_its_ca_at_the_latest(store: Store) -> None:
         ({"passphrase": "abc"}, "tls_ca_passphrase: it is shorter than 4 characters"),
         ({"passphrase": ""}, "Could not make CA 'ca': tls_ca_passphrase is not set"),
         ({"passphrase": "seven77"}, "Could not make CA 'ca': tls_ca_passphrase is shorter than 8 characters"),
-        ({"trusted_cas": ["gone"]}, "gone.crt': No such file or directory. Correct its path"),
+        ({"passphrase": "seven77", "ca": "2027"}, "Could not make CA '2027'"),
+        ({"trusted_cas": ["/x/gone.crt"]}, "gone.crt': No such file or directory. Correct its path"),
+        ({"trusted_cas": ["gone.crt"]}, "Could not trust CA 'gone.crt': that is neither a path nor the name of a CA"),
+        ({"trusted_cas": ["a b"]}, "Could not trust CA 'a b'"),
+        ({"trusted_cas": [{"a": 1}]}, "Could not use tls_trusted_cas '{'a': 1}': it is no text"),
+        ({"ca": ["ca"]}, "Could not use tls_ca '['ca']': it is no text. Put one word into quotes."),
+        ({"ca": True}, "Could not use tls_ca 'True': it is no text"),
+        ({"passphrase": {"a": "secret word"}}, "Could not use tls_ca_passphrase: it is no text"),
+        ({"days": "a year"}, "Could not use tls_days 'a year': it is no number of days"),
+        ({"days": None}, "Could not use tls_days 'None'"),
+        ({"directory": None}, "Could not choose a folder for the CA: tls_directory is empty"),
+        ({"directory": "None/.tls"}, "Could not use tls_directory 'None/.tls': it is relative"),
+        ({"directory": "/dev/null"}, "Could not use tls_directory '/dev/null': it is no folder"),
+        ({"directory": "/dev/null/tls"}, "Could not use tls_directory '/dev/null/tls': Not a directory"),
         ({"ca_cert": "/x/ca.crt", "ca_key": "/x/ca.key"}, "Could not use CA '/x/ca.crt': No such file or directory"),
     ],
 )
@@ -110,7 +160,6 @@ def test_what_is_wrong_with_the_variables_is_said(store: Store, change: dict[str
     ("made", "change", "words"),
     [
         ({"days": -1}, {}, "it ended on"),
-        ({"days": 20}, {}, "would end within tls_renew_before (30 days). Set tls_ca to a new name"),
         ({"starts": 1}, {}, "it is not valid before"),
         ({"ca": False}, {}, "it is not the certificate of a CA"),
         ({"signs": False}, {}, "it may not sign certificates"),
@@ -130,7 +179,7 @@ def test_a_ca_that_cannot_sign_is_refused(store: Store, made: dict[str, Any], ch
     [
         ({"passphrase": ""}, {}, "it is not encrypted, and tls_ca_passphrase is set"),
         ({"mode": 0o644}, {}, "others than its owner can read it"),
-        ({"days": 20}, {}, "Hand in a new CA"),
+        ({"days": -1}, {}, "Hand in a new CA"),
     ],
 )
 def test_an_external_ca_that_cannot_sign_is_refused(store: Store, made: dict[str, Any], change: dict[str, Any], words: str) -> None:
@@ -189,3 +238,42 @@ def test_a_folder_may_be_given_from_home(store: Store, monkeypatch: pytest.Monke
     store.ca("ca")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert store.authority(directory="~/tls")["problems"] == []
+
+
+def test_a_ca_near_its_end_may_not_issue_but_may_stay(store: Store) -> None:
+    store.ca("ca", days=20)
+    answer = store.authority()
+    assert answer["problems"] == [] and "would end within tls_renew_before (30 days). Set tls_ca to a new name" in answer["blocked"]
+    assert "Name its successor in tls_trusted_cas now." in answer["warnings"][0]
+
+
+def test_numbers_are_words_and_words_are_numbers(store: Store) -> None:
+    store.ca("2027", passphrase="20272027")
+    answer = store.authority(ca=2027, passphrase=20272027, days="365", trusted_cas=2027)
+    assert answer["problems"] == answer["make"] == [] and answer["name"] == "2027"
+
+
+def test_nothing_is_an_empty_word(store: Store) -> None:
+    store.ca("ca")
+    assert store.authority(ca_cert=None, ca_key=None, trusted_cas=None)["problems"] == []
+
+
+def test_all_hosts_have_one_folder_for_the_ca(store: Store) -> None:
+    store.ca("ca")
+    assert store.authority(directories=[str(store.path)] * 2)["problems"] == []
+    problem = only_problem(store, directories=[str(store.path), "/elsewhere/.tls"])
+    assert f"tls_directory is '{store.path}' for one host and '/elsewhere/.tls' for another" in problem
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.ca("ca")
+    monkeypatch.setattr(subject.os, "access", lambda *_arguments: False)
+    assert "you may not read it" in only_problem(store)
+
+
+def test_a_folder_below_one_that_may_not_be_searched_is_not_taken_for_a_missing_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stat(_path: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(subject.os, "stat", stat)
+    assert "Permission denied. Correct its path or its permissions." in only_problem(store)

@@ -14,7 +14,7 @@ tls_hosts = FilterModule().filters()["tls_hosts"]
 
 __all__ = ["store"]
 
-NAMES = ("w1", "10.0.0.4", "localhost", "127.0.0.1")
+NAMES = ("w1", "10.0.0.4", "localhost", "127.0.0.1", "::1")
 BOTH = ("serverAuth", "clientAuth")
 FOLDER, REGISTRY, TRUST = "/etc/docker/tls", "/etc/docker/tls-registry", "/etc/docker/certs.d/r:5000/ca.crt"
 
@@ -25,12 +25,18 @@ def file(path: str, content: str, mode: str = "600", owner: str = "0:0") -> str:
 
 
 def trust(authority: dict[str, Any], path: str = f"{FOLDER}/ca.pem", mode: str = "644") -> str:
-    return file(path, hashlib.sha256(authority["bundle"].encode()).hexdigest() + "  -\n", mode)
+    bundle = authority["client_bundle" if path == TRUST else "bundle"]
+    return file(path, hashlib.sha256(bundle.encode()).hexdigest() + "  -\n" + bundle, mode)
 
 
 def pair_of(ca: Pair | None, **make: Any) -> Pair:
     """A certificate that is right unless told otherwise."""
     return Pair.make("w1", issuer=ca, ca=False, **{"days": 300, "names": NAMES, "purposes": BOTH, **make})
+
+
+def plan_of(authority: dict[str, Any], pair: Pair, **change: Any) -> tuple[dict[str, Any], list[str]]:
+    """(what a host with this certificate needs, its problems)."""
+    return plan(authority, look(authority, pair), **change)
 
 
 def look(authority: dict[str, Any], pair: Pair, folder: str = FOLDER, key: Pair | None = None) -> str:
@@ -39,12 +45,13 @@ def look(authority: dict[str, Any], pair: Pair, folder: str = FOLDER, key: Pair 
     return "".join(files) + trust(authority) + "library\n"
 
 
-def plan(authority: dict[str, Any], said: str = "", limited: bool = False, **change: Any) -> tuple[dict[str, Any], list[str]]:
+def plan(authority: dict[str, Any], said: str = "", limited: str = "", **change: Any) -> tuple[dict[str, Any], list[str]]:
     """(what the host w1 needs, its problems)."""
     view = {
         "host": "w1",
         "optional": ["w1", "", "10.0.0.4"],
         "names": [],
+        "server": True,
         "directory": FOLDER,
         "registry": False,
         "registry_directory": REGISTRY,
@@ -72,7 +79,7 @@ def test_a_bare_host_needs_all(store: Store) -> None:
     assert problems == [] and needed["work"]
     assert needed["trust"] == [f"{FOLDER}/ca.pem", TRUST] and needed["modes"] == []
     assert needed["folders"] == [FOLDER, "/etc/docker/certs.d/r:5000", REGISTRY]
-    names = ["DNS:w1", "IP:10.0.0.4", "DNS:localhost", "IP:127.0.0.1"]
+    names = ["DNS:w1", "IP:10.0.0.4", "DNS:localhost", "IP:127.0.0.1", "IP:::1"]
     common = {"make_key": True, "common_name": "w1", "why": "there is none", "library": False}
     assert needed["issue"]["host"] == {**common, "directory": FOLDER, "names": names, "purposes": list(BOTH)}
     names.insert(2, "DNS:hub.example.org")
@@ -84,7 +91,7 @@ def test_a_host_that_has_all_needs_nothing(store: Store) -> None:
     authority = store.authority()
     needed, problems = plan(authority, look(authority, pair_of(ca)))
     assert problems == []
-    assert needed == {"folders": [], "issue": {}, "trust": [], "modes": [], "work": False}
+    assert needed == {"folders": [], "issue": {}, "trust": [], "modes": [], "renewed": [], "work": False}
 
 
 def test_a_host_with_a_registry_that_has_all_needs_nothing(store: Store) -> None:
@@ -99,8 +106,8 @@ def test_a_host_with_a_registry_that_has_all_needs_nothing(store: Store) -> None
     [
         ({"days": 29}, "it ends on "),
         ({"days": -1}, "it ends on "),
-        ({"names": ("w1", "old.example.org", "localhost", "127.0.0.1")}, "its names change: +IP:10.0.0.4 -DNS:old.example.org"),
-        ({"names": ()}, "its names change: +DNS:localhost +DNS:w1 +IP:10.0.0.4 +IP:127.0.0.1"),
+        ({"names": ("w1", "old.example.org", "localhost", "127.0.0.1", "::1")}, "it lacks IP:10.0.0.4"),
+        ({"names": ()}, "it lacks DNS:localhost, DNS:w1, IP:10.0.0.4, IP:127.0.0.1, IP:::1"),
         ({"purposes": ("serverAuth",)}, "it is not for clientAuth"),
         ({"purposes": ()}, "it is not for serverAuth"),
         ({"starts": 1}, "it is not valid yet"),
@@ -217,14 +224,14 @@ def test_a_ca_of_the_same_name_is_another_ca(store: Store) -> None:
     assert "it is of another CA" in problem
 
 
-def test_a_limited_run_does_not_change_the_ca(store: Store) -> None:
+def test_a_run_that_leaves_hosts_out_does_not_change_the_ca(store: Store) -> None:
     old = store.ca("ca")
     new = store.ca("new")
     authority = store.authority(ca="new", trusted_cas=["ca"])
-    (problem,) = plan(authority, look(authority, pair_of(old)), limited=True)[1]
-    assert "Could not change the CA of host 'w1': this run is limited" in problem and "without --limit" in problem
-    assert plan(authority, look(authority, pair_of(new, days=3)), limited=True)[1] == []
-    assert plan(authority, "", limited=True)[1] == []
+    (problem,) = plan(authority, look(authority, pair_of(old)), limited="goes without w2 (failed or unreachable)")[1]
+    assert "Could not change the CA of host 'w1': this run goes without w2 (failed or unreachable)" in problem
+    assert plan(authority, look(authority, pair_of(new, days=3)), limited="goes without w2 (failed or unreachable)")[1] == []
+    assert plan(authority, "", limited="goes without w2 (failed or unreachable)")[1] == []
 
 
 def test_the_registry_has_a_folder_of_its_own(store: Store) -> None:
@@ -281,4 +288,94 @@ def test_a_name_that_cannot_be_in_a_certificate_is_refused(store: Store, word: s
 def test_an_alias_that_cannot_be_in_a_certificate_is_left_out(store: Store) -> None:
     store.ca("ca")
     needed, problems = plan(store.authority(), optional=["my host:1", ""], names=["w1"])
-    assert problems == [] and needed["issue"]["host"]["names"] == ["DNS:w1", "DNS:localhost", "IP:127.0.0.1"]
+    assert problems == [] and needed["issue"]["host"]["names"] == ["DNS:w1", "DNS:localhost", "IP:127.0.0.1", "IP:::1"]
+
+
+def test_a_name_too_many_is_no_reason_to_renew(store: Store) -> None:
+    ca = store.ca("ca")
+    assert why(store, pair_of(ca, names=(*NAMES, "old.example.org", "10.9.9.9"))) == ""
+
+
+def test_the_names_that_a_host_says_it_has_are_in_its_certificate(store: Store) -> None:
+    ca = store.ca("ca")
+    authority = store.authority()
+    said = "name W1.local\nname w1.example.org\nname 10.0.0.5\nname \nname my host\n" + look(authority, pair_of(ca))
+    issue = plan(authority, said)[0]["issue"]["host"]
+    assert issue["why"] == "it lacks DNS:w1.example.org, DNS:w1.local, IP:10.0.0.5"
+    assert issue["names"][:5] == ["DNS:w1", "IP:10.0.0.4", "DNS:w1.local", "DNS:w1.example.org", "IP:10.0.0.5"]
+
+
+def test_a_file_does_not_say_what_the_host_is_called(store: Store) -> None:
+    ca = store.ca("ca")
+    authority = store.authority()
+    assert not plan(authority, look(authority, pair_of(ca)).replace("library\n", "name evil.example.org\nlibrary\n"))[0]["issue"]
+
+
+def test_a_host_that_serves_no_api_needs_only_what_belongs_to_the_registry(store: Store) -> None:
+    ca = store.ca("ca")
+    needed, problems = plan(store.authority(), server=False, registry=True, registry_trust=TRUST)
+    assert problems == [] and list(needed["issue"]) == ["registry"]
+    assert (needed["trust"], needed["renewed"], needed["folders"]) == ([TRUST], [], ["/etc/docker/certs.d/r:5000", REGISTRY])
+    store.ca("new")
+    assert plan_of(store.authority(ca="new"), pair_of(ca), server=False) == (
+        {"folders": [], "issue": {}, "trust": [], "modes": [], "renewed": [], "work": False},
+        [],
+    )
+
+
+def test_the_options_of_the_engine_whose_files_are_written_are_told(store: Store) -> None:
+    ca = store.ca("ca")
+    authority = store.authority()
+    assert plan(authority)[0]["renewed"] == ["tlscacert", "tlscert", "tlskey"]
+    assert plan_of(authority, pair_of(ca))[0]["renewed"] == []
+    assert plan_of(authority, pair_of(ca, days=3))[0]["renewed"] == ["tlscert"]
+    store.ca("next")
+    assert plan(store.authority(trusted_cas=["next"]), look(authority, pair_of(ca)))[0]["renewed"] == ["tlscacert"]
+    said = look(authority, pair_of(ca)) + file(f"{REGISTRY}/cert.pem", "nonsense\n")
+    assert plan(authority, said, registry=True, registry_trust=TRUST)[0]["renewed"] == []
+
+
+def test_trust_in_a_coming_ca_issues_nothing(store: Store) -> None:
+    ca = store.ca("ca")
+    before, after = store.authority(), store.authority(trusted_cas=["next"])
+    needed, problems = plan(after, look(before, pair_of(ca)))
+    assert (problems, needed["issue"], needed["trust"]) == ([], {}, [f"{FOLDER}/ca.pem"])
+
+
+def test_a_run_that_leaves_hosts_out_drops_no_ca(store: Store) -> None:
+    store.ca("ca")
+    new = store.ca("new")
+    both = store.authority(ca="new", trusted_cas=["ca"])
+    said = look(both, pair_of(new)) + trust(both, TRUST)
+    assert plan(store.authority(ca="new"), said, registry_trust=TRUST)[1] == []
+    problems = plan(store.authority(ca="new"), said, registry_trust=TRUST, limited="goes without w2 (failed or unreachable)")[1]
+    words = "of host 'w1': this run goes without w2 (failed or unreachable), and who is left out may have a certificate of it."
+    assert [
+        f"Could not take CA 'CN=ca' from '{path}' {words} Run again with all hosts." for path in (f"{FOLDER}/ca.pem", TRUST)
+    ] == problems
+    assert plan(both, said, registry_trust=TRUST, limited="is limited to w1")[1] == []
+
+
+def test_a_ca_near_its_end_is_a_problem_for_whom_something_is_issued(store: Store) -> None:
+    ca = store.ca("ca", days=20)
+    authority = store.authority()
+    assert plan(authority)[1] == [authority["blocked"]]
+    needed, problems = plan_of(authority, pair_of(ca, until=ca.certificate.not_valid_after_utc))
+    assert (needed["work"], problems) == (False, [])
+    assert plan_of(authority, pair_of(ca, days=3))[1] == [authority["blocked"]]
+
+
+@pytest.mark.parametrize("folder", ["~/tls", "tls", "", None])
+def test_folders_on_hosts_are_absolute(store: Store, folder: str | None) -> None:
+    store.ca("ca")
+    assert (
+        f"Could not use tls_host_directory '{folder}' of host 'w1': it is not an absolute path"
+        in plan(store.authority(), directory=folder)[1][0]
+    )
+    assert "Could not use tls_registry_directory" in plan(store.authority(), registry=True, registry_directory=folder)[1][0]
+
+
+def test_words_of_other_types_are_told(store: Store) -> None:
+    store.ca("ca")
+    (problem,) = plan(store.authority(), names=[[{"a": 1}], None, "w2"])[1]
+    assert "Could not certify name '{'a': 1}' of host 'w1'" in problem

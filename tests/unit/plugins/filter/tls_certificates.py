@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import NameOID
 
 PASSPHRASE = "correct horse"
-DIGITS = ("127.", "10.", "fd00:")
+DIGITS = ("127.", "10.", "fd00:", "::1")
 
 
 class Pair:
@@ -41,9 +41,11 @@ class Pair:
         starts: float = -1,
         names: tuple[str, ...] = (),
         purposes: tuple[str, ...] = (),
+        until: datetime | None = None,
+        key: Any = None,
     ) -> Pair:
         """Sign it, by itself where nobody else does."""
-        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+        key, now = key or ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = (
             x509.CertificateBuilder()
@@ -52,7 +54,7 @@ class Pair:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now + timedelta(days=min(starts, days - 1)))
-            .not_valid_after(now + timedelta(days=days))
+            .not_valid_after(until or now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
         if not signs:
