@@ -43,10 +43,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(name), C(directory), C(cert_path), C(key_path), C(make) (the authorities that are to be made, with C(name), C(cert_path),
-      C(key_path) and whether the C(key) is, too), C(signer) and C(trusted) (PEM), C(bundle) (PEM of all that engines trust),
-      C(client_bundle) (the same with the rest of their chains), C(not_after) (of what is signed now), C(renew_before), C(warnings),
-      C(blocked) (why nothing may be issued) and C(problems) (why nothing may be done), one sentence each.
+    - C(name), C(directory), C(folder) (it is to be made), C(cert_path), C(key_path), C(make) (the authorities that are to be made, with
+      C(name), C(cert_path), C(key_path) and whether the C(key) is, too), C(signer) and C(trusted) (PEM), C(bundle) (PEM of all that
+      engines trust), C(client_bundle) (the same with the rest of their chains), C(not_after) (of what is signed now), C(renew_before),
+      C(warnings), C(blocked) (why nothing may be issued) and C(problems) (why nothing may be done), one sentence each.
   type: dict
 """
 
@@ -465,6 +465,7 @@ def tls_authority(settings: dict[str, Any]) -> dict[str, Any]:
     authority: dict[str, Any] = {
         "name": "",
         "directory": "",
+        "folder": False,
         "cert_path": "",
         "key_path": "",
         "make": [],
@@ -482,6 +483,7 @@ def tls_authority(settings: dict[str, Any]) -> dict[str, Any]:
         return authority
     problems = authority["problems"]
     settings["directory"] = authority["directory"] = os.path.abspath(os.path.expanduser(settings["directory"]))
+    authority["folder"] = not os.path.isdir(settings["directory"])
     external, stem = bool(settings["ca_cert"]), stem_of(settings, settings["ca"])
     cert_path, key_path = authority["cert_path"], authority["key_path"] = [
         os.path.abspath(os.path.expanduser(path))

@@ -62,6 +62,10 @@ def test_trust_is_the_same_before_and_after_the_two_change_places(store: Store) 
     assert (before["bundle"], before["client_bundle"]) == (after["bundle"], after["client_bundle"])
 
 
+def test_a_folder_that_is_not_there_is_made(store: Store) -> None:
+    assert [store.authority(directory=directory)["folder"] for directory in (str(store.path), str(store.path / "new"))] == [False, True]
+
+
 def test_both_are_made_where_neither_is_there(store: Store) -> None:
     assert [new["name"] for new in store.authority(trusted_cas=["next"])["make"]] == ["ca", "next"]
 
