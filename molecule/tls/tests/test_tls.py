@@ -29,6 +29,7 @@ FOLDER = pathlib.Path.home() / ".cache" / "apiary-lab" / "tls"
 OPERATOR = FOLDER / "clients" / "operator"
 FIRST = {"tls_days": 200}
 RENEWED = {"tls_renew_before": 300}
+TRUST = {"tls_ca": "ca", "tls_trusted_cas": ["ca-2"]}
 OVERLAP = {"tls_ca": "ca-2", "tls_trusted_cas": ["ca"]}
 SECOND = {"tls_ca": "ca-2"}
 
@@ -71,8 +72,9 @@ def certificate(lab, name):
 
 
 def version(lab, name, folder):
-    """What GET /version answers to the certificate in a folder, or why not."""
-    context = ssl.create_default_context(cafile=str(OPERATOR / "ca.pem"))
+    """What GET /version answers to the certificate in a folder, which trusts only what is in it, or why not."""
+    trusted = folder / "ca.pem" if folder and (folder / "ca.pem").exists() else OPERATOR / "ca.pem"
+    context = ssl.create_default_context(cafile=str(trusted))
     if folder:
         context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))
     connection = http.client.HTTPSConnection(lab.addresses[name], 2376, context=context, timeout=30)
@@ -118,7 +120,7 @@ def test_one_variable_turns_it_on_where_it_is_wanted(lab):
     starts = lab.engine_starts()
     _rc, done, _text = under_load(lab, **FIRST)
     assert all(done[name] for name in MANAGERS) and not any(done[name] for name in WORKERS)
-    assert {name: bool(count) for name, count in predicted.items()} == {name: bool(count) for name, count in done.items()}
+    assert predicted == done
     after = lab.engine_starts()
     assert {name for name in HOSTS if after[name] != starts[name]} == set(MANAGERS)
     assert lab.http(f"https://{lab.addresses['worker1']}:2376/version")[1].find("refused") >= 0
@@ -129,7 +131,7 @@ def test_certificates_have_all_names_and_both_purposes(lab):
         extensions = certificate(lab, name).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert {name, "localhost"} <= set(names.get_values_for_type(x509.DNSName))
-        assert {lab.addresses[name], "127.0.0.1"} <= {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+        assert {lab.addresses[name], "127.0.0.1", "::1"} <= {str(address) for address in names.get_values_for_type(x509.IPAddress)}
         purposes = set(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
         assert purposes == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
 
@@ -153,10 +155,12 @@ def test_only_certificates_of_the_ca_are_let_in(lab, tmp_path):
         assert "unknown" in version(lab, name, foreign) or "alert" in version(lab, name, foreign)
 
 
-def test_environment_file_of_the_operator_works_as_it_is(lab):
-    command = f". {OPERATOR}/docker.env && docker node ls --format '{{{{.Hostname}}}}'"
-    listed = subprocess.run(["bash", "-c", command], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-    assert set(listed) >= set(HOSTS)
+def test_environment_file_of_the_operator_works_as_it_is_and_where_it_is_copied(lab, tmp_path):
+    shutil.copytree(OPERATOR, tmp_path / "a copy")
+    for folder in (OPERATOR, tmp_path / "a copy"):
+        command = f". '{folder}/docker.env' && echo \"$DOCKER_CERT_PATH\" && docker node ls --format '{{{{.Hostname}}}}'"
+        path, *listed = subprocess.run(["bash", "-c", command], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+        assert path == str(folder) and set(listed) >= set(HOSTS)
 
 
 def test_second_run_writes_nothing(lab):
@@ -171,7 +175,7 @@ def test_certificates_are_renewed_before_they_expire_and_nobody_notices(lab):
     keys = {name: lab.host(name).check_output("sha256sum /etc/docker/tls/key.pem") for name in MANAGERS}
     _rc, predicted, _text = site(lab, **RENEWED, more=["--check"])
     _rc, done, _text = under_load(lab, **RENEWED)
-    assert {name: bool(count) for name, count in predicted.items()} == {name: bool(count) for name, count in done.items()}
+    assert predicted == done
     assert all(certificate(lab, name).serial_number != serials[name] for name in MANAGERS)
     assert {name: lab.host(name).check_output("sha256sum /etc/docker/tls/key.pem") for name in MANAGERS} == keys
     assert [version(lab, name, OPERATOR) for name in MANAGERS] == [200] * 3
@@ -181,22 +185,37 @@ def test_certificates_are_renewed_before_they_expire_and_nobody_notices(lab):
     assert (files(lab), lab.engine_starts()) == before
 
 
-def test_new_ca_takes_over_with_an_overlap_and_never_without(lab, tmp_path):
+def test_new_ca_takes_over_in_three_steps_and_never_in_one(lab, tmp_path):
     before = files(lab)
     rc, changes, text = site(lab, **SECOND, check=False)
     assert rc != 0 and "tls_trusted_cas" in text and not any(changes.values())
     assert files(lab) == before
 
-    old = tmp_path / "old"
-    shutil.copytree(OPERATOR, old)
+    def issuers():
+        return {certificate(lab, name).issuer.rfc4514_string() for name in MANAGERS}
+
+    # Trust goes out before anything is signed by whom it is for.
+    early = tmp_path / "early"
+    shutil.copytree(OPERATOR, early)
+    _rc, predicted, _text = site(lab, **TRUST, more=["--check"])
+    _rc, done, _text = under_load(lab, **TRUST)
+    assert predicted == done and issuers() == {"CN=apiary.swarm CA ca"}
+    assert [version(lab, name, early) for name in MANAGERS] == [200] * 3
+
+    # What an operator holds who was handed the folder in time works on, as it is.
+    copy = tmp_path / "copy"
+    shutil.copytree(OPERATOR, copy)
     under_load(lab, **OVERLAP)
-    assert {certificate(lab, name).issuer.rfc4514_string() for name in MANAGERS} == {"CN=apiary.swarm CA ca-2"}
+    assert issuers() == {"CN=apiary.swarm CA ca-2"}
     assert [version(lab, name, OPERATOR) for name in MANAGERS] == [200] * 3
-    assert [version(lab, name, old) for name in MANAGERS] == [200] * 3
+    assert [version(lab, name, copy) for name in MANAGERS] == [200] * 3
+    assert 200 not in [version(lab, name, early) for name in MANAGERS]
 
     site(lab, **SECOND)
     assert [version(lab, name, OPERATOR) for name in MANAGERS] == [200] * 3
-    assert 200 not in [version(lab, name, old) for name in MANAGERS]
+    # It is the engines that refuse it: the copy itself still trusts both.
+    answers = [version(lab, name, copy) for name in MANAGERS]
+    assert 200 not in answers and not any("CERTIFICATE_VERIFY_FAILED" in answer for answer in answers), answers
 
 
 def test_bad_input_changes_nothing_anywhere(lab, tmp_path):
@@ -216,7 +235,11 @@ def test_bad_input_changes_nothing_anywhere(lab, tmp_path):
         ({"tls_names": "{{ ['https://manager2'] if inventory_hostname == 'manager2' else [] }}"}, "https://manager2"),
         ({"tls_renew_before": 365}, "tls_renew_before"),
         ({"tls_clients": ["../operator"]}, "../operator"),
-        ({"tls_trusted_cas": ["nobody"]}, "nobody"),
+        ({"tls_trusted_cas": ["/nowhere/nobody.crt"]}, "nobody"),
+        ({"tls_trusted_cas": ["nobody.crt"]}, "nobody"),
+        ({"tls_directory": "tls"}, "relative"),
+        ({"tls_directory": f"{FOLDER}/{{{{ inventory_hostname }}}}"}, "one absolute path for all hosts"),
+        ({"engine_tls_directory": "~/tls"}, "not an absolute path"),
         (external(expired), "expired"),
         (external(no_ca), "ca.crt"),
         (external(foreign, key=expired), "does not belong"),
