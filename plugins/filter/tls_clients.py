@@ -61,7 +61,8 @@ import shlex
 from collections import Counter
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.filter.tls_authority import (
+from ansible_collections.apiary.swarm.plugins.filter.tls_hosts import alternative_name
+from ansible_collections.apiary.swarm.plugins.plugin_utils._certificates import (
     Unusable,
     dropped,
     issued_by,
@@ -73,7 +74,6 @@ from ansible_collections.apiary.swarm.plugins.filter.tls_authority import (
     texts,
     why_renew,
 )
-from ansible_collections.apiary.swarm.plugins.filter.tls_hosts import alternative_name
 
 try:
     from cryptography.exceptions import UnsupportedAlgorithm

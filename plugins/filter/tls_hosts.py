@@ -52,7 +52,7 @@ import os
 import re
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.filter.tls_authority import (
+from ansible_collections.apiary.swarm.plugins.plugin_utils._certificates import (
     dropped,
     flat,
     issued_by,

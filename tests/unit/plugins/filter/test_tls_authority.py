@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.apiary.swarm.plugins.filter import tls_authority as subject
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _certificates
 from ansible_collections.apiary.swarm.tests.unit.plugins.filter.tls_certificates import PASSPHRASE, Pair, Store, store
 
 tls_authority = subject.FilterModule().filters()["tls_authority"]
@@ -115,13 +116,13 @@ def test_a_ca_that_is_to_be_made_may_name_itself_among_the_trusted(store: Store)
 
 def test_what_is_signed_ends_with_its_ca_at_the_latest(store: Store) -> None:
     store.ca("ca", days=100)
-    limit = subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=100, minutes=1))
-    assert subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=99)) < store.authority()["not_after"] <= limit
+    limit = _certificates.asn1_time(datetime.now(timezone.utc) + timedelta(days=100, minutes=1))
+    assert _certificates.asn1_time(datetime.now(timezone.utc) + timedelta(days=99)) < store.authority()["not_after"] <= limit
     assert (
         "ends with it on" in store.authority()["warnings"][0] and "before tls_days (365 days) are over" in store.authority()["warnings"][0]
     )
     assert store.authority(days=40)["warnings"] == []
-    assert store.authority(days=40)["not_after"] < subject.asn1_time(datetime.now(timezone.utc) + timedelta(days=41))
+    assert store.authority(days=40)["not_after"] < _certificates.asn1_time(datetime.now(timezone.utc) + timedelta(days=41))
 
 
 @pytest.mark.parametrize(

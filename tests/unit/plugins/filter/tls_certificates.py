@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.filter.tls_authority import PURPOSES, tls_authority
+from ansible_collections.apiary.swarm.plugins.filter.tls_authority import tls_authority
+from ansible_collections.apiary.swarm.plugins.plugin_utils._certificates import PURPOSES
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
