@@ -90,10 +90,17 @@ def execute_on_host(module: AnsibleModule, run: Callable[[dict[str, Any], Conver
     try:
         result = run(module.params, Converge(module.check_mode))
     except SwarmError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), **presentable(module, error.details))
+    module.exit_json(**presentable(module, result))
+
+
+def presentable(module: AnsibleModule, result: dict[str, Any]) -> dict[str, Any]:
+    """A result as it leaves the module: warnings given, and the diff only where it was asked for.
+
+    Ansible prints a diff at -vvv also when nobody has asked for one, and a service's environment may hold a password.
+    """
     for warning in result.pop("warnings", []):
         module.warn(warning)
-    # Ansible prints a diff at -vvv also when nobody has asked for one, and a service's environment may hold a password.
     if not module._diff:
         result.pop("diff", None)
-    module.exit_json(**result)
+    return result

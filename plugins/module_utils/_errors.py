@@ -5,9 +5,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SwarmError(Exception):
-    """A failure whose text is fit for a user: C(Could not <verb> <object> '<name>': <cause>. <What to do>.)."""
+    """A failure whose text is fit for a user: C(Could not <verb> <object> '<name>': <cause>. <What to do>.).
+
+    :ivar details: what else the task returns, as data.
+    """
+
+    def __init__(self, text: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(text)
+        self.details = details or {}
 
 
 class EngineMissing(SwarmError):

@@ -155,10 +155,10 @@ services:
   sample:
     registry_registry: 1/1 running
 diff:
-  description:
-    - The objects that change, before and after, in the words of the Engine API. The values of environment variables are hidden.
+  description: The objects that change, before and after, as Compose files have them. The values of environment variables are hidden.
   returned: success
-  type: dict
+  type: list
+  elements: dict
 """
 
 from typing import Any

@@ -15,7 +15,7 @@ description:
     asks for with what there is, and sends only what differs. A stack that is as it should be is not written to at all.
     Its services keep their versions, their tasks and their rollback targets.
   - Everything is planned before anything is written. What cannot be done, such as other content for an existing config or secret,
-    fails the task with all reasons at once and changes nothing.
+    another mode for a service or other options for a network, fails the task with all reasons at once and changes nothing.
   - After writing, the module waits until all services run. It fails when a service cannot arrive, with the errors and last log lines of its
     tasks. A stack that is unchanged but broken fails too.
   - Run it on a manager of the Swarm.
@@ -59,6 +59,11 @@ options:
       - Networks, configs and secrets that are no longer named stay, as with C(docker stack deploy). They are in the plan as V(orphan).
     type: bool
     default: false
+  mask_env:
+    description:
+      - Hide the values of environment variables in RV(plan) and RV(diff). Only their names are shown, and which of them change.
+    type: bool
+    default: true
   with_registry_auth:
     description:
       - Send the manager's registry logins to the nodes, so that they can pull.
@@ -107,7 +112,7 @@ attributes:
     support: full
     details:
       - The content of secrets is never shown, and that of configs as a digest.
-      - Of the environment of services the names are shown, and which values change, but not the values.
+      - Of the environment of services the names are shown, and which values change. The values are with O(mask_env=false).
   idempotent:
     support: full
 author:
@@ -146,7 +151,7 @@ EXAMPLES = r"""
 RETURN = r"""
 plan:
   description: What the task did, or in check mode would do, to each object of the stack.
-  returned: success
+  returned: success, and when a plan cannot be carried out or does not work
   type: list
   elements: dict
   contains:
@@ -162,13 +167,17 @@ plan:
       description:
         - V(create), V(update), V(remove) or V(unchanged).
         - V(orphan) is an object that the definition no longer names and that stays.
+        - V(impossible) cannot be done. The task has failed and changed nothing.
       type: str
       sample: update
     changes:
-      description: What differs, as paths in the words of the Engine API.
+      description:
+        - What differs, each as a list of its path, the value before and the value after.
+        - Paths and values are in the words of Compose files. What has no word there stands below C(x-engine), in those of the Engine API.
+        - Empty for what comes or goes as a whole. The content of a secret is never in it, that of a config as a digest.
       type: list
-      elements: str
-      sample: [TaskTemplate.ContainerSpec.Image]
+      elements: list
+      sample: [[deploy.replicas, 2, 3], [image, 'shop/web:2.4.0', 'shop/web:2.4.1']]
     replaces_tasks:
       description: Whether running tasks are replaced, V(no), V(some) (those on nodes that no longer match) or V(all).
       type: str
@@ -181,10 +190,10 @@ services:
     shop_web: 3/3 running
     shop_migrate: ran to completion
 diff:
-  description:
-    - The objects that change, before and after, in the words of the Engine API. The values of environment variables are hidden.
-  returned: success
-  type: dict
+  description: The objects that change, before and after, as Compose files have them. Values are hidden as in RV(plan).
+  returned: success, and when a plan cannot be carried out or does not work
+  type: list
+  elements: dict
 """
 
 from typing import Any
@@ -204,6 +213,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "definitions": {"type": "list", "elements": "dict", "default": []},
     "env": {"type": "dict", "default": {}},
     "prune": {"type": "bool", "default": False},
+    "mask_env": {"type": "bool", "default": True},
     "with_registry_auth": {"type": "bool", "default": False},
     "resolve_image": {"type": "str", "choices": ["always", "changed", "never"], "default": "always"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -229,6 +239,7 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         bundle=bundle,
         flags=Flags(params["with_registry_auth"], params["resolve_image"]),
         prune=params["prune"],
+        mask_env=params["mask_env"],
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
     )

@@ -33,6 +33,7 @@ class Wish:
     bundle: dict[str, Any] = field(default_factory=dict)
     flags: cli.Flags = field(default_factory=cli.Flags)
     prune: bool = False
+    mask_env: bool = True
     wait: bool = True
     wait_timeout: float = 300
 
@@ -47,19 +48,31 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
         recorder, said = run(command, Recorder(client, False, memory), wish, laid_out)
         operations = recorder.operations
         operations += plan.leftovers(operations, recorder.snapshot, wish.stack, wish.prune)
-        refuse(wish.stack, plan.problems(operations) + stray_mounts(operations, laid_out) + refusals(recorder))
-        outcome = {**result(operations), "warnings": said + plan.remarks(operations), "services": {}}
+        outcome = {**result(operations, wish.mask_env), "warnings": said + plan.remarks(operations), "services": {}}
+        refuse(wish.stack, plan.problems(operations) + stray_mounts(operations, laid_out) + refusals(recorder), outcome)
         if check:
             return outcome
         touched = {item.name: item.action for item in operations if item.kind == "services" and item.after}
         if any(item.action in ("create", "update") for item in operations):
             apply(command, client, memory, wish, laid_out)
     if wish.wait:
-        outcome["services"] = wait_for_stack(client, wish.stack, touched, wish.wait_timeout)
+        outcome["services"] = arrived(client, wish, touched, outcome)
     for operation in operations:
         if operation.action == "remove":
             remove.delete(client, operation)
     return outcome
+
+
+def arrived(client: Client, wish: Wish, touched: dict[str, str], outcome: dict[str, Any]) -> dict[str, str]:
+    """What each service has come to.
+
+    :raises SwarmError: a service did not arrive; with what the run has done.
+    """
+    try:
+        return wait_for_stack(client, wish.stack, touched, wish.wait_timeout)
+    except SwarmError as error:
+        error.details = outcome
+        raise
 
 
 def absent(client: Client, check: bool, stack: str, timeout: float) -> dict[str, Any]:
@@ -96,7 +109,7 @@ def unknown_plan(stack: str) -> dict[str, Any]:
     return {
         "changed": True,
         "plan": [whole.entry()],
-        "diff": {"before": {}, "after": {f"stack {stack}": "all of it would be created, once this host manages a swarm"}},
+        "diff": [{"before": "", "after": f"stack {stack}: all of it would be created, once this host manages a swarm\n"}],
         "warnings": [],
         "services": {},
     }
@@ -141,16 +154,17 @@ def stray_mounts(operations: list[Operation], laid_out: sources.Sources) -> list
     return found
 
 
-def refuse(stack: str, problems: list[str]) -> None:
-    """All reasons at once."""
+def refuse(stack: str, problems: list[str], outcome: dict[str, Any]) -> None:
+    """All reasons at once, with the plan that cannot be carried out."""
     if problems:
-        raise SwarmError(f"Could not deploy stack '{stack}': {'; '.join(problems)}. Nothing was changed.")
+        text = f"Could not deploy stack '{stack}': {'; '.join(problems)}. Nothing was changed."
+        raise SwarmError(text, {**outcome, "changed": False})
 
 
-def result(operations: list[Operation]) -> dict[str, Any]:
+def result(operations: list[Operation], mask_env: bool = True) -> dict[str, Any]:
     """The part of a result that tells the plan."""
     return {
         "changed": bool(plan.writes(operations)),
-        "plan": plan.entries(operations),
-        "diff": plan.diff(operations),
+        "plan": plan.entries(operations, mask_env),
+        "diff": plan.diff(operations, mask_env),
     }

@@ -153,10 +153,11 @@ def network(given: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def network_drift(live: dict[str, Any], desired: dict[str, Any]) -> list[str]:
-    """The paths in which an existing network differs; a subnet that the Engine chose is no difference."""
-    paths = changed_paths(live, desired)
-    return paths if desired["IPAM"].get("Subnets") else [path for path in paths if path != "IPAM.Subnets"]
+def with_chosen_subnets(live: dict[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
+    """The wished network, with the subnets that the Engine chose if it was left to choose."""
+    if desired["IPAM"].get("Subnets") or not live["IPAM"].get("Subnets"):
+        return desired
+    return {**desired, "IPAM": {**desired["IPAM"], "Subnets": live["IPAM"]["Subnets"]}}
 
 
 def config(spec: dict[str, Any]) -> dict[str, Any]:
@@ -168,31 +169,6 @@ def config(spec: dict[str, Any]) -> dict[str, Any]:
 def secret(spec: dict[str, Any], content: str = HIDDEN) -> dict[str, Any]:
     """A secret's spec. Its content never shows, not even as a digest: short secrets could be guessed from it."""
     return {**without_data(spec), "Data": content}
-
-
-def env_hidden(normal: dict[str, Any], other: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A copy of a service's normal form to be shown: the values of its environment may be passwords.
-
-    :param other: the form that it replaces; what differs from it is marked.
-    """
-    shown, known = copy.deepcopy(normal), env_of(other) if other else None
-    if env_of(shown):
-        shown["TaskTemplate"]["ContainerSpec"]["Env"] = [hidden_entry(entry, known) for entry in env_of(shown)]
-    return shown
-
-
-def env_of(normal: dict[str, Any]) -> list[str]:
-    """The environment in a normal form; that of anything but a service is empty."""
-    return ((normal.get("TaskTemplate") or {}).get("ContainerSpec") or {}).get("Env") or []
-
-
-def hidden_entry(entry: str, known: list[str] | None) -> str:
-    """C(NAME=(hidden)), marked if the name is known with another value. Without a value there is nothing to hide."""
-    name, equals, _value = entry.partition("=")
-    if not equals:
-        return entry
-    changed = known is not None and entry not in known and any(item.partition("=")[0] == name for item in known)
-    return f"{name}={'(hidden, changed)' if changed else HIDDEN}"
 
 
 def stack_of(spec: dict[str, Any]) -> str | None:

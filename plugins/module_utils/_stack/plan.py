@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, words, yaml_text
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import KINDS, Snapshot, name_of
 
 WRITES = ("create", "update", "remove")
@@ -22,10 +22,10 @@ class Operation:
     :ivar action: create, update, remove, orphan, unchanged or impossible.
     :ivar before: normal form now; None where there is none.
     :ivar after: normal form wished for; None where it goes.
-    :ivar changes: the paths that differ.
+    :ivar changes: the paths that differ, in the words of the Engine API.
+    :ivar told: what else changes, as [path, before, after], where no spec shows it.
     :ivar replaces_tasks: no, some or all.
     :ivar problem: why it is impossible.
-    :ivar ignored: paths that differ and that docker leaves as they are.
     :ivar remark: what the user should know of it.
     :ivar object_id: the ID at the Engine, once it is known.
     :ivar spec: what the CLI sent. It may hold secret data: never to be shown.
@@ -37,9 +37,9 @@ class Operation:
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
     changes: list[str] = field(default_factory=list)
+    told: list[list[Any]] = field(default_factory=list)
     replaces_tasks: str = "no"
     problem: str = ""
-    ignored: list[str] = field(default_factory=list)
     remark: str = ""
     object_id: str = ""
     spec: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -49,15 +49,31 @@ class Operation:
         """The kind in the singular."""
         return self.kind[:-1]
 
-    def entry(self) -> dict[str, Any]:
-        """The operation as the user gets it."""
+    def words(self, mask: bool = True) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """(before, after) in the words of a Compose file."""
+        return words.of(self.kind, self.before, None, mask), words.of(self.kind, self.after, self.before, mask)
+
+    def entry(self, mask: bool = True) -> dict[str, Any]:
+        """The operation as the user gets it.
+
+        :param mask: do not show the values of environment variables.
+        """
         return {
             "kind": self.word,
             "name": self.name,
             "action": self.action,
-            "changes": self.changes,
+            "changes": self.differences(mask),
             "replaces_tasks": self.replaces_tasks,
         }
+
+    def differences(self, mask: bool = True) -> list[list[Any]]:
+        """What changes, as [path, before, after]: nothing where the object comes or goes as a whole."""
+        before, after = self.words(mask)
+        if before is None or after is None or not self.changes:
+            return self.told
+        was, will = normal.leaves(before), normal.leaves(after)
+        found = [[path, was.get(path), will.get(path)] for path in normal.changed_paths(before, after)]
+        return (found or [[path, None, None] for path in self.changes]) + self.told
 
 
 def leftovers(operations: list[Operation], snapshot: Snapshot, stack: str, prune: bool) -> list[Operation]:
@@ -81,18 +97,31 @@ def writes(operations: list[Operation]) -> list[Operation]:
     return [item for item in operations if item.action in WRITES]
 
 
-def entries(operations: list[Operation]) -> list[dict[str, Any]]:
+def entries(operations: list[Operation], mask: bool = True) -> list[dict[str, Any]]:
     """The plan as data, in a stable order."""
-    return [item.entry() for item in sorted(operations, key=lambda item: (KINDS.index(item.kind), item.name))]
+    return [item.entry(mask) for item in in_order(operations)]
 
 
-def diff(operations: list[Operation]) -> dict[str, Any]:
-    """Before and after of what changes, each under C(<kind> <name>), without the values of environments."""
-    changing = writes(operations)
-    return {
-        "before": {f"{item.word} {item.name}": normal.env_hidden(item.before) for item in changing if item.before is not None},
-        "after": {f"{item.word} {item.name}": normal.env_hidden(item.after, item.before) for item in changing if item.after is not None},
-    }
+def in_order(operations: list[Operation]) -> list[Operation]:
+    """By kind and name."""
+    return sorted(operations, key=lambda item: (KINDS.index(item.kind), item.name))
+
+
+def diff(operations: list[Operation], mask: bool = True) -> list[dict[str, str]]:
+    """Before and after of what changes, as Compose files have it, one document an object."""
+    shown = []
+    for item in in_order(writes(operations)):
+        before, after = item.words(mask)
+        heading = f"{item.word} {item.name}"
+        shown.append(
+            {
+                "before_header": heading if before is not None else f"{heading} (not there)",
+                "after_header": heading if after is not None else f"{heading} (removed)",
+                "before": yaml_text.dump({**(before or {}), **{path: was for path, was, _will in item.told if was is not None}}),
+                "after": yaml_text.dump({**(after or {}), **{path: will for path, _was, will in item.told if will is not None}}),
+            }
+        )
+    return shown
 
 
 def problems(operations: list[Operation]) -> list[str]:
@@ -102,9 +131,4 @@ def problems(operations: list[Operation]) -> list[str]:
 
 def remarks(operations: list[Operation]) -> list[str]:
     """What the user should know although nothing fails."""
-    return [item.remark for item in operations if item.remark] + [
-        f"{item.word} '{item.name}' differs ({', '.join(item.ignored)}) but docker never changes an existing one: "
-        "remove the stack first if it has to change."
-        for item in operations
-        if item.ignored
-    ]
+    return [item.remark for item in operations if item.remark]

@@ -178,9 +178,16 @@ class Recorder:
         before = normal.network(live)
         if normal.stack_of(before) != normal.stack_of(after):
             return foreign("networks", name, body)
-        return Operation(
-            "networks", name, "unchanged", before, before, object_id=live["Id"], ignored=normal.network_drift(before, after), spec=body
+        after = normal.with_chosen_subnets(before, after)
+        drift = normal.changed_paths(before, after)
+        if not drift:
+            return Operation("networks", name, "unchanged", before, before, object_id=live["Id"], spec=body)
+        operation = Operation("networks", name, "impossible", before, after, drift, object_id=live["Id"], spec=body)
+        operation.problem = (
+            f"network '{name}' exists and differs ({', '.join(path for path, _was, _will in operation.differences())}), and docker "
+            "never changes an existing network (remove the stack first, or give the network as it is)"
         )
+        return operation
 
     def _create_object(self, body: dict[str, Any], kind: str) -> Operation:
         after = normal.config(body) if kind == "configs" else normal.secret(body)
@@ -249,7 +256,7 @@ class Recorder:
             operation.replaces_tasks = normal.replaces_tasks(*ordered)
         elif (live.get("UpdateStatus") or {}).get("State") in STUCK and not self._ran_to_completion(live):
             # The same wish, but its tasks are half way: docker takes it up again.
-            operation.action, operation.changes = "update", ["UpdateStatus.State"]
+            operation.action, operation.told = "update", [["update state", live["UpdateStatus"]["State"], "taken up again"]]
         if set(before["Mode"]) != set(after["Mode"]):
             operation.action = "impossible"
             operation.problem = (

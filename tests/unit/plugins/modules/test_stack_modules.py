@@ -84,7 +84,7 @@ def test_a_first_run_is_predicted_done_and_not_repeated(engine: StackEngine) -> 
     for check in (True, False):
         again = run(engine, check=check)
         assert again["changed"] is False
-        assert again["diff"] == {"before": {}, "after": {}}
+        assert again["diff"] == []
     assert (engine.objects, len(engine.writes)) == (before, count)
 
 
@@ -98,7 +98,7 @@ def test_one_change_writes_one_object(engine: StackEngine) -> None:
     assert (done["plan"], done["diff"]) == (predicted["plan"], predicted["diff"])
     assert actions(done) == {"app_web": "update"}
     entry = next(item for item in done["plan"] if item["action"] == "update")
-    assert entry["changes"] == ["Labels.com.docker.stack.image", "TaskTemplate.ContainerSpec.Image"]
+    assert entry["changes"] == [["image", "web:1", "web:2"]]
     assert entry["replaces_tasks"] == "all"
     assert [write.rpartition(" ")[2] for write in engine.writes] == ["app_web"]
     assert run(engine, definitions=definitions)["changed"] is False
@@ -138,13 +138,25 @@ def test_impossible_changes_are_told_together_and_nothing_is_written(engine: Sta
     run(engine)
     engine.writes.clear()
     definitions = changed(db={"mode": {"Global": {}}}, web={"image": "web:2"})
+    definitions[0]["networks"]["back"]["Attachable"] = True
     definitions[0]["secrets"]["pw"]["text"] = "tunafish"
     definitions[0]["configs"]["conf"]["text"] = "other"
     for check in (True, False):
         with pytest.raises(SwarmError) as error:
             run(engine, check=check, definitions=definitions)
-        for words in ("secret 'app_pw' exists with other content", "config 'app_conf' exists", "cannot become Global"):
+        for words in (
+            "secret 'app_pw' exists with other content",
+            "config 'app_conf' exists",
+            "cannot become Global",
+            "differs (attachable)",
+        ):
             assert words in str(error.value)
+        plan = {item["name"]: (item["action"], item["changes"]) for item in error.value.details["plan"]}
+        assert plan["app_pw"] == ("impossible", [["content", "(hidden)", "(hidden, different)"]])
+        assert plan["app_db"] == ("impossible", [["deploy.mode", "replicated", "global"], ["deploy.replicas", 1, None]])
+        assert plan["app_back"] == ("impossible", [["attachable", None, True]])
+        assert plan["app_web"][0] == "update"
+        assert error.value.details["changed"] is False
     assert engine.writes == []
 
 
@@ -161,15 +173,6 @@ def test_an_object_of_somebody_else_is_left_alone(engine: StackEngine) -> None:
     with pytest.raises(SwarmError, match=r"network 'app_back' exists and does not belong.*service 'app_web' exists and does not belong"):
         run(engine)
     assert engine.writes == []
-
-
-def test_a_network_that_differs_is_remarked_on(engine: StackEngine) -> None:
-    run(engine)
-    definitions = copy.deepcopy([DEFINITION])
-    definitions[0]["networks"]["back"]["Attachable"] = True
-    result = run(engine, definitions=definitions)
-    assert result["changed"] is False
-    assert "network 'app_back' differs (Attachable)" in result["warnings"][0]
 
 
 def test_the_commands_own_words_come_through(engine: StackEngine) -> None:
@@ -216,6 +219,8 @@ def test_a_paused_update_is_taken_up_again(engine: StackEngine) -> None:
     engine.named("services", "app_web")["UpdateStatus"] = {"State": "paused"}
     result = run(engine, check=True)
     assert actions(result) == {"app_web": "update"}
+    assert result["plan"][1]["changes"] == [["update state", "paused", "taken up again"]]
+    assert "update state: taken up again" in result["diff"][0]["after"]
 
 
 def test_a_deployment_that_does_not_work_fails_with_the_reason_each_time(engine: StackEngine) -> None:
@@ -276,10 +281,12 @@ def test_values_of_environments_are_compared_and_sent_but_not_shown(engine: Stac
         result = run(engine, check=check, definitions=changed(db={"env": "PASSWORD=mackerel"}))
         assert "mackerel" not in str(result)
         assert "tunafish" not in str(result)
-        shown = [result["diff"][side]["service app_db"]["TaskTemplate"]["ContainerSpec"]["Env"] for side in ("before", "after")]
-        assert shown == [["PASSWORD=(hidden)"], ["PASSWORD=(hidden, changed)"]]
-        assert actions(result) == {"app_db": "update"}
+        (entry,) = (item for item in result["plan"] if item["action"] == "update")
+        assert entry["changes"] == [["environment.PASSWORD", "(hidden)", "(hidden, changed)"]]
+        assert "PASSWORD: (hidden, changed)" in result["diff"][0]["after"]
     assert engine.named("services", "app_db")["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] == ["PASSWORD=mackerel"]
+    shown = run(engine, check=True, mask_env=False, definitions=changed(db={"env": "PASSWORD=sardine"}))
+    assert [item["changes"] for item in shown["plan"] if item["action"] == "update"] == [[["environment.PASSWORD", "mackerel", "sardine"]]]
 
 
 def test_a_secret_that_could_not_be_compared_is_told(engine: StackEngine) -> None:
