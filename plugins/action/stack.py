@@ -1,7 +1,10 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes a stack's Compose files, and every file that they name, from the controller to the module."""
+"""Takes a stack's Compose files, and every file that they name, from the controller to the module.
+
+Here is also where YAML can be read: what the docker command does not say of a file is found out here.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _variables
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate
 
 # An anchor and a tag, which YAML allows before a value.
@@ -33,56 +37,70 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         if all(isinstance(item, dict) for item in as_list(arguments.get("definitions"))) and isinstance(arguments.get("env", {}), dict):
             try:
-                arguments["_bundle"] = self._bundle(arguments)
+                arguments["_bundle"] = self._bundle(arguments, task_vars)
             except (AnsibleError, ComposeError) as error:
                 return {**result, "failed": True, "msg": str(error)}
         # Otherwise the module itself says what is wrong with its options.
         result.update(self._execute_module(module_name="apiary.swarm.stack", module_args=arguments, task_vars=task_vars))
         return result
 
-    def _bundle(self, arguments: dict[str, Any]) -> str:
+    def _bundle(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> str:
         """Take out of the arguments what is packed, and pack it."""
-        bundle: dict[str, Any] = {"definitions": as_list(arguments.pop("definitions", None)), "env": arguments.pop("env", {})}
+        bundle: dict[str, Any] = {"definitions": as_list(arguments.pop("definitions", None)), "env": arguments.pop("env", {}) or {}}
+        stack = arguments.get("name", "")
         if arguments.get("state") == "absent":
             arguments.pop("files", None)
-        elif not boolean(arguments.get("remote_src", False), strict=False):
-            bundle.update(self._pack(arguments.get("name", ""), as_list(arguments.pop("files", None)), bundle))
+        else:
+            texts = []
+            if boolean(arguments.get("remote_src", False), strict=False):
+                texts = self._remote_texts(as_list(arguments.get("files")), task_vars)
+            else:
+                given = as_list(arguments.pop("files", None))
+                paths = [self._find(path, stack) for path in given]
+                texts = [(path, decoded(self._read(found))) for path, found in zip(given, paths)]
+            projects = [(path, _variables.document(text)) for path, text in texts]
+            projects += [(f"definitions[{number}]", item) for number, item in enumerate(bundle["definitions"])]
+            require_values(stack, projects, bundle["env"])
+            bundle["unset"] = sorted({name for _path, project in projects for name in _variables.names(project)} - set(bundle["env"]))
+            if "files" not in arguments:
+                bundle.update(self._pack(stack, paths, texts, bundle))
         # Vaulted strings and dates of YAML become text.
         return base64.b64encode(json.dumps(bundle, default=str).encode()).decode()
 
-    def _pack(self, stack: str, files: list[str], bundle: dict[str, Any]) -> dict[str, Any]:
-        """Read the Compose files and what they name; their texts then name the packed files."""
+    def _remote_texts(self, files: list[str], task_vars: dict[str, Any] | None) -> list[tuple[str, str]]:
+        """The Compose files on the manager; of one that cannot be read the module will tell."""
+        found = []
+        for path in files:
+            answer = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=task_vars)
+            if "content" in answer:
+                found.append((path, decoded(answer["content"])))
+        return found
 
-        def complain(cause: str) -> AnsibleActionFail:
-            return AnsibleActionFail(f"Could not deploy stack '{stack}': {cause}.")
+    def _find(self, path: str, stack: str) -> str:
+        """A file on the controller, as templates and files are found."""
+        try:
+            return self._find_needle("files", path)
+        except AnsibleError:
+            raise missing(path, stack) from None
 
-        def missing(path: str) -> AnsibleActionFail:
-            return complain(f"there is no file '{path}' on the controller. Correct the path, or set remote_src if it is on the manager")
-
-        def find(path: str) -> str:
-            try:
-                return self._find_needle("files", path)
-            except AnsibleError:
-                raise missing(path) from None
-
-        found = [find(path) for path in files]
+    def _pack(self, stack: str, paths: list[str], texts: list[tuple[str, str]], bundle: dict[str, Any]) -> dict[str, Any]:
+        """The Compose files and what they name; their texts then name the packed files."""
         attached: list[list[str]] = []
 
         def attach(path: str) -> str:
             """Read one file that a Compose file names; the name it is packed under."""
             path = interpolate(path, bundle["env"], f"the definition of stack '{stack}'")
-            here = os.path.join(os.path.dirname(found[0]), os.path.expanduser(path)) if found else find(path)
+            here = os.path.join(os.path.dirname(paths[0]), os.path.expanduser(path)) if paths else self._find(path, stack)
             if not os.path.isfile(here):
-                raise missing(here)
+                raise missing(here, stack)
             name = f"attached-{len(attached)}-{re.sub('[^A-Za-z0-9._-]', '_', os.path.basename(path))}"
             attached.append([here, name, self._read(here)])
             return name
 
         packed = []
-        for number, path in enumerate(found):
-            text = base64.b64decode(self._read(path)).decode("utf-8", "replace")
+        for number, (path, text) in enumerate(texts):
             text = with_paths_replaced(text, attach)
-            packed.append([files[number], f"{number}-{os.path.basename(path)}", base64.b64encode(text.encode()).decode()])
+            packed.append([path, f"{number}-{os.path.basename(path)}", base64.b64encode(text.encode()).decode()])
         definitions = [with_dict_replaced(definition, attach) for definition in bundle["definitions"]]
         return {"files": packed, "attached": attached, "definitions": definitions}
 
@@ -94,6 +112,29 @@ class ActionModule(ActionBase):
                 return base64.b64encode(stream.read()).decode()
         finally:
             self._loader.cleanup_tmp_file(real)
+
+
+def missing(path: str, stack: str) -> AnsibleActionFail:
+    """A file that is not on the controller."""
+    return AnsibleActionFail(
+        f"Could not deploy stack '{stack}': there is no file '{path}' on the controller. "
+        "Correct the path, or set remote_src if it is on the manager."
+    )
+
+
+def decoded(content: str) -> str:
+    """Base64 as text."""
+    return base64.b64decode(content).decode("utf-8", "replace")
+
+
+def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any]) -> None:
+    """Fail with all variables that have no value, and who asks for them."""
+    found = [told for path, project in projects for told in _variables.without_value(project, env, path)]
+    if found:
+        verb = "has" if len(found) == 1 else "have"
+        raise ComposeError(
+            f"Could not deploy stack '{stack}': {', '.join(found)} {verb} no value. Give it one in env, or a default in the file."
+        )
 
 
 def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:

@@ -49,7 +49,9 @@ options:
     default: []
   env:
     description:
-      - Values for C(${NAME}) in the Compose files.
+      - Values for C(${NAME}) in the Compose files. They come from here alone, not from the environment of the manager.
+      - A variable that has neither a value here nor a default in its file fails the task, which names it and the service.
+        The C(docker) command would put nothing in its place, without a word. A value may be empty.
     type: dict
     default: {}
   prune:

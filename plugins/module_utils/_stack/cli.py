@@ -20,6 +20,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import
 SHORTEST_LIMIT = 300.0
 # What would lead the CLI to another engine than the recorder.
 OTHER_ENGINES = ("DOCKER_CONTEXT", "DOCKER_API_VERSION", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
+# What the CLI needs for itself.
+ITS_OWN = {"PATH", "HOME", "DOCKER_CONFIG"}
 # Notices about what this collection does itself.
 NOISE = (
     re.compile(r"^Since --detach=false was not specified"),
@@ -66,7 +68,8 @@ def deploy(
     for path in sources.paths:
         arguments += ["--compose-file", path]
     with listen(recorder.handle) as address:
-        environment = {name: value for name, value in os.environ.items() if name not in OTHER_ENGINES}
+        foreign = {*OTHER_ENGINES, *sources.unset} - ITS_OWN
+        environment = {name: value for name, value in os.environ.items() if name not in foreign}
         environment.update(sources.env)
         environment["DOCKER_HOST"] = address
         try:

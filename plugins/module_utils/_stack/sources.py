@@ -30,12 +30,14 @@ class Sources:
 
     :ivar paths: Compose files, merged from left to right.
     :ivar env: values for C(${NAME}) in them.
+    :ivar unset: names that those files fill in and that have no value here, whatever this host's environment says.
     :ivar folder: where carried files lie during the run; empty when there are none.
     :ivar shown: {path in the folder: path as the user wrote it}.
     """
 
     paths: list[str]
     env: dict[str, str] = field(default_factory=dict)
+    unset: list[str] = field(default_factory=list)
     folder: str = ""
     shown: dict[str, str] = field(default_factory=dict)
 
@@ -77,7 +79,8 @@ def prepare(
             text = json.dumps(wanted, ensure_ascii=False)
             paths.append(store(folder, f"definition-{number}.yml", text.encode()))
             shown[paths[-1]] = f"definitions[{number}]"
-        yield Sources(paths, {name: as_value(value) for name, value in env.items()}, folder, shown)
+        values = {name: as_value(value) for name, value in env.items()}
+        yield Sources(paths, values, bundle.get("unset", []), folder, shown)
 
 
 def memory_folder() -> str | None:

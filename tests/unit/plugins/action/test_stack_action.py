@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.action.stack import as_list, with_dict_replaced, with_paths_replaced
+from ansible.errors import AnsibleError
+from ansible_collections.apiary.swarm.plugins.action.stack import ActionModule, as_list, with_dict_replaced, with_paths_replaced
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import sources
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _variables
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
 
 COMPOSE = """\
 # a comment stays
@@ -66,3 +72,97 @@ def test_lists_may_be_given_as_one_item() -> None:
     assert as_list({"a": 1}) == [{"a": 1}]
     assert as_list(None) == []
     assert as_list(("a",)) == ["a"]
+
+
+class Action(ActionModule):
+    """The plugin without Ansible around it: it finds files in one folder, and a manager has one file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _find_needle(self, dirname: str, needle: str) -> str:
+        if not (self.folder / needle).exists():
+            raise AnsibleError("not found")
+        return str(self.folder / needle)
+
+    def _read(self, path: str) -> str:
+        return base64.b64encode(Path(path).read_bytes()).decode()
+
+    def _execute_module(self, module_name: str, module_args: dict[str, Any], **_more: Any) -> dict[str, Any]:
+        assert module_name == "ansible.legacy.slurp"
+        there = base64.b64encode(b"services: {far: {image: '${FAR}'}}").decode()
+        return {"content": there} if module_args["src"] == "/there.yml" else {"failed": True}
+
+    def bundle(self, **arguments: Any) -> dict[str, Any]:
+        """The bundle, unpacked."""
+        return sources.unpack(self._bundle({"name": "app", **arguments}, {}))
+
+
+@pytest.fixture
+def action(tmp_path: Path) -> Action:
+    """A controller with one Compose file and what it names."""
+    (tmp_path / "compose.yml").write_text(
+        "services: {web: {image: 'web:${TAG}', env_file: './${ENVFILE:-a.env}', command: 'echo $$HOME ${A:-x}'}}\n"
+        "networks: {back: {driver: '${DRIVER:?say which}'}}\n"
+        "x-unused: ${NOBODY}\n"
+    )
+    (tmp_path / "a.env").write_text("A=1\n")
+    return Action(tmp_path)
+
+
+def test_variables_without_value_are_told_at_once_with_those_who_ask_for_them(action: Action) -> None:
+    with pytest.raises(ComposeError) as error:
+        action.bundle(files=["compose.yml"], definitions=[{"services": {"db": {"environment": ["PW=$PASSWORD", 5, None]}}}])
+    assert str(error.value) == (
+        "Could not deploy stack 'app': variable TAG of service 'web' in 'compose.yml', variable DRIVER of network 'back' in 'compose.yml' "
+        "(say which), variable PASSWORD of service 'db' in 'definitions[0]' have no value. Give it one in env, or a default in the file."
+    )
+
+
+def test_with_their_values_all_is_packed_and_this_hosts_environment_does_not_count(action: Action) -> None:
+    bundle = action.bundle(files="compose.yml", env={"TAG": 1, "DRIVER": "overlay"})
+    assert [(shown, name) for shown, name, _content in bundle["files"]] == [("compose.yml", "0-compose.yml")]
+    assert [name for _shown, name, _content in bundle["attached"]] == ["attached-0-a.env"]
+    assert bundle["unset"] == ["A", "ENVFILE"]
+    assert bundle["env"] == {"TAG": 1, "DRIVER": "overlay"}
+
+
+def test_files_on_the_manager_are_looked_into_as_well(action: Action) -> None:
+    with pytest.raises(ComposeError, match=r"variable FAR of service 'far' in '/there\.yml' has no value"):
+        action.bundle(files=["/there.yml", "/nowhere.yml"], remote_src=True)
+    assert "files" not in action.bundle(files=["/there.yml"], remote_src=True, env={"FAR": ""})
+    assert "unset" not in action.bundle(files=["compose.yml"], state="absent")
+
+
+@pytest.mark.parametrize(
+    ("text", "env", "names"),
+    [
+        ("$A ${B}", {}, ["A", "B"]),
+        ("$$A $${B}", {}, []),
+        ("${A}", {"A": ""}, []),
+        ("${A:?}", {"A": ""}, ["A"]),
+        ("${A?}", {"A": ""}, []),
+        ("${A:-} ${B-x}", {}, []),
+        ("${A:-${B}}", {}, ["B"]),
+        ("${A:-${B}}", {"A": "1"}, []),
+        ("${A:+${B}}", {"A": "1"}, ["B"]),
+        ("${A:+${B}}", {}, []),
+        ("a$ 5$ ${", {}, []),
+    ],
+)
+def test_a_variable_needs_a_value_or_a_default(text: str, env: dict[str, Any], names: list[str]) -> None:
+    assert [name for name, _reason in _variables.missing(text, env)] == names
+
+
+def test_what_is_no_project_has_no_variables() -> None:
+    for text in ("a: [", "- a", "a: !!timestamp x", ""):
+        assert _variables.document(text) == {}
+    assert _variables.names(_variables.document("services: {a: &a {b: *a, c: $X}}")) == {"X"}
+    assert _variables.without_value({"services": ["$A"], "networks": None}, {}, "f") == []
+
+
+def test_a_missing_file_is_a_sentence(action: Action) -> None:
+    with pytest.raises(AnsibleError, match="there is no file 'nope.yml' on the controller. Correct the path"):
+        action.bundle(files=["nope.yml"])
+    with pytest.raises(AnsibleError, match="there is no file 'x.env' on the controller"):
+        action.bundle(definitions=[{"services": {"a": {"env_file": "x.env"}}}])

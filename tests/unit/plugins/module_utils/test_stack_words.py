@@ -18,6 +18,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, reasons, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import of_the_last_update
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
 
 
 def task(state: str, second: int, err: str = "", code: int = 0, slot: int = 1, **more: Any) -> dict[str, Any]:
@@ -140,3 +141,17 @@ def test_notices_of_the_command_are_left_out_and_broken_warnings_made_whole() ->
         "possibly leading to different nodes running different versions of the image.",
         "bad",
     ]
+
+
+def test_a_variable_of_this_hosts_environment_is_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = tmp_path / "docker"
+    command.write_text("#!/bin/sh\necho A=$A B=$B HOME=$HOME >&2\n")
+    command.chmod(0o755)
+    for name in ("A", "B"):
+        monkeypatch.setenv(name, "of this host")
+    monkeypatch.setenv("HOME", "/home")
+    laid_out = sources.Sources([], {"B": "given"}, ["A", "HOME"])
+    assert cli.deploy(str(command), Recorder(Client(lambda *_: (200, {}, b"")), False, Memory()), "app", laid_out, cli.Flags()) == (
+        0,
+        ["A= B=given HOME=/home"],
+    )
