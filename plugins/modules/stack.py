@@ -14,8 +14,8 @@ description:
     and its own words come through when something is wrong. It does not write to the Swarm, though. The module compares what the command
     asks for with what there is, and sends only what differs. A stack that is as it should be is not written to at all.
     Its services keep their versions, their tasks and their rollback targets.
-  - Everything is planned before anything is written. What cannot be done, such as other content for an existing config or secret,
-    another mode for a service or other options for a network, fails the task with all reasons at once and changes nothing.
+  - Everything is planned before anything is written. What cannot be done, such as another mode for a service or other options for a
+    network, fails the task with all reasons at once and changes nothing.
   - After writing, the module waits until all services run. It fails when a service cannot arrive, with the errors and last log lines of its
     tasks. A stack that is unchanged but broken fails too.
   - Run it on a manager of the Swarm.
@@ -58,9 +58,27 @@ options:
     description:
       - Also remove services of the stack that its definition no longer names. This is done last, when all the others run,
         so it cannot be combined with O(wait=false).
-      - Networks, configs and secrets that are no longer named stay, as with C(docker stack deploy). They are in the plan as V(orphan).
+      - Configs and secrets that are no longer named are removed with it if O(rotate) has made them and no service needs them to roll back.
+      - Networks, and all that something else has made, stay, as with C(docker stack deploy). They are in the plan as V(orphan).
     type: bool
     default: false
+  rotate:
+    description:
+      - The content of a config or secret cannot be changed. With this, other content becomes a new object, and the services that
+        use it are updated to that. The Compose files stay as they are.
+      - A config is called after its name and a digest of its content, such as C(shop_conf-2c26b46b68ff), a secret after its name and a
+        number, such as C(shop_password-3), since short secrets could be guessed from a digest. All have the label C(apiary.swarm.base).
+        Existing content is recognised, also that of earlier versions and of objects made without this option. It is not made again.
+      - Old versions are removed when the new ones run, except the newest O(keep_versions), those that any service uses, and those that
+        a service needs to roll back. Nothing is removed that this module has not made, and nothing with O(wait=false).
+      - Without it, other content fails the task.
+    type: bool
+    default: true
+  keep_versions:
+    description:
+      - How many versions of each config and secret stay, with the one in use, for O(rotate).
+    type: int
+    default: 3
   mask_env:
     description:
       - Hide the values of environment variables in RV(plan) and RV(diff). Only their names are shown, and which of them change.
@@ -215,6 +233,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "definitions": {"type": "list", "elements": "dict", "default": []},
     "env": {"type": "dict", "default": {}},
     "prune": {"type": "bool", "default": False},
+    "rotate": {"type": "bool", "default": True},
+    "keep_versions": {"type": "int", "default": 3},
     "mask_env": {"type": "bool", "default": True},
     "with_registry_auth": {"type": "bool", "default": False},
     "resolve_image": {"type": "str", "choices": ["always", "changed", "never"], "default": "always"},
@@ -241,12 +261,16 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         bundle=bundle,
         flags=Flags(params["with_registry_auth"], params["resolve_image"]),
         prune=params["prune"],
+        rotate=params["rotate"],
+        keep_versions=params["keep_versions"],
         mask_env=params["mask_env"],
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
     )
     if not (wish.files or wish.definitions or bundle.get("files")):
         raise SwarmError(f"Could not deploy stack '{wish.stack}': there is nothing to deploy. Give files or definitions.")
+    if wish.keep_versions < 1:
+        raise SwarmError(f"Could not deploy stack '{wish.stack}': no version would be kept. Give keep_versions 1 or more.")
     if wish.prune and not wish.wait:
         raise SwarmError(
             f"Could not deploy stack '{wish.stack}': prune removes services only when the others run, and nobody waits for them. "

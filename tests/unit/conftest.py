@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils import _client, _membership, _rollout, _wait
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import converge, remove
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm
 from ansible_collections.apiary.swarm.tests.unit.fake_host import CONFIG, Machine
+from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, install_command
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +81,18 @@ def host(empty: Machine) -> Machine:
     empty.put(CONFIG, '{"log-driver": "json-file"}')
     empty.start()
     return empty
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StackEngine:
+    """A manager without stacks. The fake docker command is found, and waiting takes no time."""
+    install_command(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    now = [0.0]
+    wait = converge.wait_for_stack
+    monkeypatch.setattr(
+        "ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy.wait_for_stack",
+        lambda *args: wait(*args, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s), now=lambda: 1.8e9 + now[0]),
+    )
+    monkeypatch.setattr(remove.remove, "__defaults__", (lambda: now[0], lambda s: now.__setitem__(0, now[0] + s)))
+    return StackEngine()

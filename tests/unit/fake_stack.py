@@ -73,7 +73,7 @@ for name, item in project.get("networks", {}).items():
 for kind in ("secrets", "configs"):
     for name, item in project.get(kind, {}).items():
         full = stack + "_" + name
-        spec = {"Name": full, "Labels": labels, "Data": base64.b64encode(item["text"].encode()).decode()}
+        spec = {"Name": full, "Labels": {**labels, **item.get("labels", {})}, "Data": base64.b64encode(item["text"].encode()).decode()}
         live = call("GET", "/v1.41/%s/%s" % (kind, full))
         update = "/v1.41/%s/%s/update?version=%d" % (kind, live["ID"], live["Version"]["Index"]) if live else ""
         call("POST", update or "/v1.41/%s/create" % kind, spec)
@@ -86,9 +86,13 @@ for name, item in project.get("services", {}).items():
     container = spec["TaskTemplate"]["ContainerSpec"]
     container["Env"] = [item["env"]] if "env" in item else None
     container["Mounts"] = [{"Type": "bind", "Target": "/x", "Source": os.path.join(folder, "x")}] if "bind" in item else None
-    for secret in item.get("secrets", []):
-        found = call("GET", '/v1.41/secrets?filters={"name":{"' + stack + "_" + secret + '":true}}')
-        container.setdefault("Secrets", []).append({"SecretID": found[0]["ID"], "SecretName": found[0]["Spec"]["Name"]})
+    for kind, word in (("secrets", "Secret"), ("configs", "Config")):
+        for short in item.get(kind, []):
+            found = call("GET", '/v1.41/%s?filters={"name":{"%s_%s":true}}' % (kind, stack, short))
+            if [one["Spec"]["Name"] for one in found] != [stack + "_" + short]:
+                sys.exit(word + " not found: " + short)
+            reference = {word + "ID": found[0]["ID"], word + "Name": found[0]["Spec"]["Name"], "File": {"Name": short}}
+            container.setdefault(word + "s", []).append(reference)
     call("GET", "/v1.41/distribution/" + item["image"] + "/json")
     live = existing.get(full)
     target = "/v1.41/services/%s/update?version=%d" % (live["ID"], live["Version"]["Index"]) if live else "/v1.41/services/create"
@@ -148,6 +152,9 @@ class StackEngine:
         if rest == ["create"]:
             return self.store(kind, path, body)
         if method == "DELETE":
+            named = json.dumps([item["Spec"] for item in self.objects["services"].values()])
+            if kind in ("configs", "secrets") and f'"{rest[0]}"' in named:
+                return 400, {"message": f"{kind} {rest[0]} is in use"}
             self.writes.append(f"DELETE {path}")
             return (204, None) if self.objects[kind].pop(rest[0], None) else (404, {"message": "not found"})
         return self.update(kind, rest[0], path, int(query["version"]), body)
@@ -188,7 +195,8 @@ class StackEngine:
         if kind == "networks":
             self.objects[kind][ident] = {**body, "Id": ident, "Scope": "swarm", "IPAM": {"Config": [{"Subnet": "10.0.1.0/24"}]}}
             return 201, {"Id": ident}
-        self.objects[kind][ident] = {"ID": ident, "Version": {"Index": self.index}, "Spec": body}
+        made = f"2026-01-01T00:00:00.{self.index:09}Z"
+        self.objects[kind][ident] = {"ID": ident, "Version": {"Index": self.index}, "CreatedAt": made, "Spec": body}
         return 201, {"ID": ident}
 
     def update(self, kind: str, ident: str, path: str, version: int, body: dict[str, Any]) -> tuple[int, Any]:

@@ -11,10 +11,10 @@ from typing import Any
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, plan, remove, sources
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, plan, remove, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder, Rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.validate import refusals
 
 
@@ -24,6 +24,7 @@ class Wish:
 
     :ivar files: Compose files on this host.
     :ivar bundle: those that came with the task.
+    :ivar keep_versions: how many versions of a config or secret stay.
     """
 
     stack: str
@@ -33,9 +34,21 @@ class Wish:
     bundle: dict[str, Any] = field(default_factory=dict)
     flags: cli.Flags = field(default_factory=cli.Flags)
     prune: bool = False
+    rotate: bool = True
+    keep_versions: int = 3
     mask_env: bool = True
     wait: bool = True
     wait_timeout: float = 300
+
+    @property
+    def rules(self) -> Rules:
+        """How the definition is meant."""
+        return Rules(self.stack, self.rotate)
+
+    @property
+    def kept(self) -> int:
+        """How many versions stay; 0, which is all, when nobody waits until the new ones run."""
+        return self.keep_versions if self.rotate and self.wait else 0
 
 
 def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
@@ -45,9 +58,9 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
     command = cli.find(wish.stack)
     with sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle) as laid_out:
         memory = Memory()
-        recorder, said = run(command, Recorder(client, False, memory), wish, laid_out)
+        recorder, said = run(command, Recorder(client, False, memory, wish.rules), wish, laid_out)
         operations = recorder.operations
-        operations += plan.leftovers(operations, recorder.snapshot, wish.stack, wish.prune)
+        operations += leftovers.leftovers(operations, recorder.snapshot, wish.stack, wish.prune, wish.kept)
         outcome = {**result(operations, wish.mask_env), "warnings": said + plan.remarks(operations), "services": {}}
         refuse(wish.stack, plan.problems(operations) + stray_mounts(operations, laid_out) + refusals(recorder), outcome)
         if check:
@@ -57,9 +70,7 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
             apply(command, client, memory, wish, laid_out)
     if wish.wait:
         outcome["services"] = arrived(client, wish, touched, outcome)
-    for operation in operations:
-        if operation.action == "remove":
-            remove.delete(client, operation)
+    leftovers.remove(client, operations)
     return outcome
 
 
@@ -130,7 +141,7 @@ def run(command: str, recorder: Recorder, wish: Wish, laid_out: sources.Sources)
 def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources) -> None:
     """Send what differs. Where somebody wrote meanwhile, compare and send again."""
     for attempt in range(CONFLICT_ATTEMPTS):
-        recorder = Recorder(client, True, memory)
+        recorder = Recorder(client, True, memory, wish.rules)
         try:
             run(command, recorder, wish, laid_out)
             return

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, words, yaml_text
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import KINDS, Snapshot, name_of
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import KINDS
 
 WRITES = ("create", "update", "remove")
 
@@ -28,6 +28,8 @@ class Operation:
     :ivar problem: why it is impossible.
     :ivar remark: what the user should know of it.
     :ivar object_id: the ID at the Engine, once it is known.
+    :ivar base: the name in the file, of a config or secret that has versions.
+    :ivar path: where to send it, if not where the CLI does.
     :ivar spec: what the CLI sent. It may hold secret data: never to be shown.
     """
 
@@ -42,6 +44,8 @@ class Operation:
     problem: str = ""
     remark: str = ""
     object_id: str = ""
+    base: str = ""
+    path: str = ""
     spec: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -74,22 +78,6 @@ class Operation:
         was, will = normal.leaves(before), normal.leaves(after)
         found = [[path, was.get(path), will.get(path)] for path in normal.changed_paths(before, after)]
         return (found or [[path, None, None] for path in self.changes]) + self.told
-
-
-def leftovers(operations: list[Operation], snapshot: Snapshot, stack: str, prune: bool) -> list[Operation]:
-    """What the stack has and its definition no longer names. Pruning removes services; docker keeps the rest."""
-    named = {(item.kind, item.name) for item in operations}
-    found = []
-    for kind in KINDS:
-        for item in snapshot.of_stack(kind, stack):
-            name = name_of(kind, item)
-            if (kind, name) not in named:
-                if prune and kind == "services":
-                    before = normal.service(item["Spec"], snapshot.network_names)
-                    found.append(Operation(kind, name, "remove", before, replaces_tasks="all", object_id=item["ID"]))
-                else:
-                    found.append(Operation(kind, name, "orphan"))
-    return found
 
 
 def writes(operations: list[Operation]) -> list[Operation]:

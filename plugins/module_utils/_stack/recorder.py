@@ -15,12 +15,14 @@ import copy
 import json
 import re
 import threading
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, Tuple
 from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, error_message
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmConflict, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.contents import Contents, foreign
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import KINDS, Snapshot
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import ran_to_completion
@@ -30,19 +32,29 @@ Answer = Tuple[int, Dict[str, str], bytes]
 HOP_HEADERS = {"host", "connection", "transfer-encoding", "content-length", "accept-encoding", "content-encoding"}
 PASSED_READS = re.compile(r"^/(_ping|info|version)$|^/(distribution|tasks|nodes)(/|$)")
 STUCK = ("paused", "rollback_paused")
-ONLY_LABELS = "only updates to Labels"
 
 
 class Memory:
     """What a plan learned and the run that applies it need not ask again.
 
     :ivar distribution: answers of the registry by (image, credentials).
-    :ivar secrets: by name, whether the stored secret has the wanted content; None: could not be found out.
+    :ivar secrets: by ID, whether a stored secret has the wanted content; None: could not be found out.
     """
 
     def __init__(self) -> None:
         self.distribution: dict[tuple[str, str], Answer] = {}
         self.secrets: dict[str, bool | None] = {}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a definition is meant.
+
+    :ivar rotate: other content for a config or secret becomes a new version of it.
+    """
+
+    stack: str
+    rotate: bool = True
 
 
 class Recorder:
@@ -52,10 +64,11 @@ class Recorder:
     :ivar operations: what was captured, in the CLI's order.
     """
 
-    def __init__(self, client: Client, forward: bool, memory: Memory) -> None:
-        self._client, self._forward, self._memory = client, forward, memory
+    def __init__(self, client: Client, forward: bool, memory: Memory, rules: Rules) -> None:
+        self._client, self._forward, self._memory, self._rules = client, forward, memory, rules
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
+        self._contents: Contents | None = None
         self._settled: dict[str, dict[str, Any]] = {}
         self.operations: list[Operation] = []
         self.refused: list[str] = []
@@ -67,6 +80,14 @@ class Recorder:
         if self._snapshot is None:
             self._snapshot = Snapshot(self._client)
         return self._snapshot
+
+    @property
+    def contents(self) -> Contents:
+        """The configs and secrets."""
+        if self._contents is None:
+            rules = self._rules
+            self._contents = Contents(self._client, self.snapshot, rules.stack, rules.rotate, self._memory.secrets)
+        return self._contents
 
     @property
     def client(self) -> Client:
@@ -106,7 +127,7 @@ class Recorder:
             return None
         if not key:
             return ok([] if kind == "networks" else self._listed(kind, json.loads(query.get("filters") or "{}")))
-        found = self._settled.get(key) or self.snapshot.find(kind, key)
+        found = self._settled.get(key) or (None if self.contents.hides(kind) else self.snapshot.find(kind, key))
         return ok(found) if found else message(404, f"{kind[:-1]} {key} not found")
 
     def _listed(self, kind: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
@@ -116,7 +137,7 @@ class Recorder:
         sees none does it spell out what it wants.
         """
         if "name" in filters:
-            return self.snapshot.named(kind, list(filters["name"]))
+            return self.contents.listed(kind, list(filters["name"]))
         stacks = [label.partition("=")[2] for label in filters.get("label", {})]
         return [item for stack in stacks for item in self.snapshot.of_stack(kind, stack)]
 
@@ -137,6 +158,8 @@ class Recorder:
     # -- writes
     def _write(self, operation: Operation, target: str, headers: dict[str, str]) -> Answer:
         """Forward what changes something, answer the rest as if it had been done."""
+        if operation.path:
+            target = f"/v{self._client.api_version}{operation.path}"
         self.operations.append(operation)
         if self._forward and operation.problem:
             return message(409, operation.problem)
@@ -157,8 +180,10 @@ class Recorder:
     def _remember(self, operation: Operation) -> None:
         """Later reads of the CLI see what was written, or would have been."""
         spec = {name: value for name, value in operation.spec.items() if name != "Data"}
-        if operation.kind in ("configs", "secrets") and operation.action == "create":
-            self.snapshot.add(operation.kind, {"ID": operation.object_id, "Version": {"Index": 1}, "Spec": spec})
+        if operation.kind in ("configs", "secrets"):
+            self.contents.remember(operation, operation.base or operation.name)
+            if operation.action == "create":
+                self.snapshot.add(operation.kind, {"ID": operation.object_id, "Version": {"Index": 1}, "Spec": spec})
         if operation.kind == "services":
             # Newer CLIs wait for the service. We wait ourselves, with reasons: let the CLI find it settled.
             mode = normal.mode(spec.get("Mode") or {})
@@ -190,62 +215,25 @@ class Recorder:
         return operation
 
     def _create_object(self, body: dict[str, Any], kind: str) -> Operation:
-        after = normal.config(body) if kind == "configs" else normal.secret(body)
-        return Operation(kind, body["Name"], "create", None, after, spec=body)
-
-    def _update_object(self, body: dict[str, Any], kind: str, key: str) -> Operation:
-        """A config or secret that exists: its labels can change, its content cannot."""
-        live = self._live(kind, key)
-        name, remark = body["Name"], ""
-        if kind == "configs":
-            before, after = normal.config(live["Spec"]), normal.config(body)
-        else:
-            same = self._same_secret(live, body)
-            if same is None:
-                remark = f"The content of secret '{name}' could not be compared with the stored one: it stays as it is, even if it differs."
-            before = normal.secret(live["Spec"])
-            after = normal.secret(body, "(hidden, different)" if same is False else normal.HIDDEN)
-        changes = normal.changed_paths(before, after)
-        operation = Operation(
-            kind, name, "update" if changes else "unchanged", before, after, changes, remark=remark, object_id=live["ID"], spec=body
-        )
-        if [path for path in changes if not path.startswith("Labels")]:
-            operation.action = "impossible"
-            operation.problem = (
-                f"the {operation.word} '{name}' exists with other content, and the content of a {operation.word} "
-                "cannot be changed (give the new content a new name)"
-            )
+        operation = self.contents.create(body, kind)
+        operation.base = body["Name"]
         return operation
 
-    def _same_secret(self, live: dict[str, Any], body: dict[str, Any]) -> bool | None:
-        """Whether the stored secret has this content, which cannot be read.
-
-        The Engine looks at the content before it looks at the version: an update with version 0 is never stored,
-        and its refusal tells.
-        """
-        name = body["Name"]
-        if name not in self._memory.secrets:
-            probe = {**live["Spec"], "Data": body.get("Data")}
-            try:
-                self._client.call(f"compare secret '{name}'", "POST", f"/secrets/{live['ID']}/update", {"version": 0}, probe)
-                same = None
-            except SwarmConflict:
-                same = True
-            except SwarmError as error:
-                same = False if ONLY_LABELS in str(error) else None
-            self._memory.secrets[name] = same
-        return self._memory.secrets[name]
+    def _update_object(self, body: dict[str, Any], kind: str, key: str) -> Operation:
+        return self.contents.update(body, kind, self._live(kind, key))
 
     def _create_service(self, body: dict[str, Any]) -> Operation:
         name = body["Name"]
         if self.snapshot.find("services", name):
             return foreign("services", name, body)
+        self.contents.refer(body)
         after = normal.service(body, self.snapshot.network_names)
         return Operation("services", name, "create", None, after, replaces_tasks="no", spec=body)
 
     def _update_service(self, body: dict[str, Any], key: str) -> Operation:
         live, names = self._live("services", key), self.snapshot.network_names
         keep_platforms(body, live["Spec"])
+        self.contents.refer(body)
         before, after = normal.service(live["Spec"], names), normal.service(body, names)
         changes = normal.changed_paths(before, after)
         operation = Operation(
@@ -296,12 +284,6 @@ def keep_platforms(spec: dict[str, Any], live: dict[str, Any]) -> None:
     placement = spec["TaskTemplate"].get("Placement") or {}
     if platforms and image[0] == image[1] and not placement.get("Platforms"):
         spec["TaskTemplate"]["Placement"] = {**placement, "Platforms": copy.deepcopy(platforms)}
-
-
-def foreign(kind: str, name: str, body: dict[str, Any]) -> Operation:
-    """The CLI finds its objects by label; one of the same name without it is somebody else's."""
-    problem = f"the {kind[:-1]} '{name}' exists and does not belong to this stack (remove or rename one of the two)"
-    return Operation(kind, name, "impossible", None, None, problem=problem, spec=body)
 
 
 def ok(document: Any) -> Answer:

@@ -50,9 +50,9 @@ class Snapshot:
         found.sort(key=lambda item: item.get("Scope", "swarm") != "swarm")
         return found[0] if found else None
 
-    def services(self) -> list[dict[str, Any]]:
-        """All services."""
-        return self._lists["services"]
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """All objects of one kind."""
+        return self._lists[kind]
 
     def add(self, kind: str, item: dict[str, Any]) -> None:
         """An object that has been, or would be, created meanwhile."""

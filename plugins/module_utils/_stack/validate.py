@@ -22,7 +22,7 @@ def refusals(recorder: Recorder) -> list[str]:
     An update with version 0 goes through all of its checks and then always fails as out of sequence. A service that
     does not exist yet is tried on another one, if there is any; that it may not be renamed is the last check.
     """
-    services = sorted(recorder.snapshot.services(), key=lambda item: len((item["Spec"].get("EndpointSpec") or {}).get("Ports") or []))
+    services = sorted(recorder.snapshot.all("services"), key=lambda item: len((item["Spec"].get("EndpointSpec") or {}).get("Ports") or []))
     found = []
     for operation in recorder.operations:
         if operation.kind != "services" or operation.action not in ("create", "update"):

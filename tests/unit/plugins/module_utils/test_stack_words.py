@@ -18,7 +18,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, reasons, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import of_the_last_update
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder, Rules
 
 
 def task(state: str, second: int, err: str = "", code: int = 0, slot: int = 1, **more: Any) -> dict[str, Any]:
@@ -151,7 +151,5 @@ def test_a_variable_of_this_hosts_environment_is_no_value(tmp_path: Path, monkey
         monkeypatch.setenv(name, "of this host")
     monkeypatch.setenv("HOME", "/home")
     laid_out = sources.Sources([], {"B": "given"}, ["A", "HOME"])
-    assert cli.deploy(str(command), Recorder(Client(lambda *_: (200, {}, b"")), False, Memory()), "app", laid_out, cli.Flags()) == (
-        0,
-        ["A= B=given HOME=/home"],
-    )
+    recorder = Recorder(Client(lambda *_: (200, {}, b"")), False, Memory(), Rules("app"))
+    assert cli.deploy(str(command), recorder, "app", laid_out, cli.Flags()) == (0, ["A= B=given HOME=/home"])

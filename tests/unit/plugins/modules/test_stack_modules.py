@@ -6,70 +6,16 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, converge, remove
-from ansible_collections.apiary.swarm.plugins.modules import stack
-from ansible_collections.apiary.swarm.tests.unit.fake_stack import NODE, StackEngine, encoded, install_command
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, remove, rotate
+from ansible_collections.apiary.swarm.tests.unit.fake_stack import NODE, StackEngine, encoded
+from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, run
 
-DEFINITION: dict[str, Any] = {
-    "services": {"web": {"image": "web:1", "secrets": ["pw"]}, "db": {"image": "db:1"}},
-    "networks": {"back": {}},
-    "secrets": {"pw": {"text": "swordfish"}},
-    "configs": {"conf": {"text": "hello"}},
-}
-DEFAULTS: dict[str, Any] = {
-    **{name: option.get("default") for name, option in stack.OPTIONS.items()},
-    "name": "app",
-    "definitions": [DEFINITION],
-}
-ACTIONS_OF_A_FIRST_RUN = {"app_web", "app_db", "app_back", "app_pw", "app_conf"}
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The fake command is found, and waiting takes no time."""
-    install_command(tmp_path)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    now = [0.0]
-    wait = converge.wait_for_stack
-    monkeypatch.setattr(
-        "ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy.wait_for_stack",
-        lambda *args: wait(*args, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s), now=lambda: 1.8e9 + now[0]),
-    )
-    monkeypatch.setattr(remove.remove, "__defaults__", (lambda: now[0], lambda s: now.__setitem__(0, now[0] + s)))
-
-
-@pytest.fixture
-def engine() -> StackEngine:
-    """A manager without stacks."""
-    return StackEngine()
-
-
-def run(engine: StackEngine | Client, check: bool = False, **options: Any) -> dict[str, Any]:
-    """The module's run with some options."""
-    client = engine.client if isinstance(engine, StackEngine) else engine
-    return stack.run({**DEFAULTS, **options}, client, Converge(check))
-
-
-def actions(result: dict[str, Any]) -> dict[str, str]:
-    """{name: action} of what is not unchanged."""
-    return {item["name"]: item["action"] for item in result["plan"] if item["action"] != "unchanged"}
-
-
-def changed(**services: Any) -> list[dict[str, Any]]:
-    """DEFINITION with services changed; None takes one away."""
-    definition = copy.deepcopy(DEFINITION)
-    for name, item in services.items():
-        definition["services"][name] = {**definition["services"].get(name, {}), **(item or {})}
-        if item is None:
-            del definition["services"][name]
-    return [definition]
+CONF = "app_conf-" + rotate.config_name({"Name": "app_conf", "Data": encoded("hello")})[-12:]
+ACTIONS_OF_A_FIRST_RUN = {"app_web", "app_db", "app_back", "app_pw-1", CONF}
 
 
 def test_a_first_run_is_predicted_done_and_not_repeated(engine: StackEngine) -> None:
@@ -135,7 +81,7 @@ def test_nothing_is_pruned_when_the_rest_does_not_run(engine: StackEngine) -> No
 
 
 def test_impossible_changes_are_told_together_and_nothing_is_written(engine: StackEngine) -> None:
-    run(engine)
+    run(engine, rotate=False)
     engine.writes.clear()
     definitions = changed(db={"mode": {"Global": {}}}, web={"image": "web:2"})
     definitions[0]["networks"]["back"]["Attachable"] = True
@@ -143,7 +89,7 @@ def test_impossible_changes_are_told_together_and_nothing_is_written(engine: Sta
     definitions[0]["configs"]["conf"]["text"] = "other"
     for check in (True, False):
         with pytest.raises(SwarmError) as error:
-            run(engine, check=check, definitions=definitions)
+            run(engine, check=check, definitions=definitions, rotate=False)
         for words in (
             "secret 'app_pw' exists with other content",
             "config 'app_conf' exists",
@@ -297,7 +243,7 @@ def test_a_secret_that_could_not_be_compared_is_told(engine: StackEngine) -> Non
     for check in (True, False):
         result = run(engine, check=check)
         assert result["changed"] is False
-        assert [text for text in result["warnings"] if "secret 'app_pw' could not be compared" in text]
+        assert [text for text in result["warnings"] if "secret 'app_pw-1' could not be compared" in text]
 
 
 def test_a_command_that_does_not_end_fails_with_a_sentence(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of the module stack on a fake engine, and what a test asks of their results."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
+from ansible_collections.apiary.swarm.plugins.modules import stack
+from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
+
+DEFINITION: dict[str, Any] = {
+    "services": {"web": {"image": "web:1", "secrets": ["pw"]}, "db": {"image": "db:1"}},
+    "networks": {"back": {}},
+    "secrets": {"pw": {"text": "swordfish"}},
+    "configs": {"conf": {"text": "hello"}},
+}
+DEFAULTS: dict[str, Any] = {
+    **{name: option.get("default") for name, option in stack.OPTIONS.items()},
+    "name": "app",
+    "definitions": [DEFINITION],
+}
+
+
+def run(engine: StackEngine | Client, check: bool = False, **options: Any) -> dict[str, Any]:
+    """The module's run with some options."""
+    client = engine.client if isinstance(engine, StackEngine) else engine
+    return stack.run({**DEFAULTS, **options}, client, Converge(check))
+
+
+def actions(result: dict[str, Any]) -> dict[str, str]:
+    """{name: action} of what is not unchanged."""
+    return {item["name"]: item["action"] for item in result["plan"] if item["action"] != "unchanged"}
+
+
+def changed(**services: Any) -> list[dict[str, Any]]:
+    """DEFINITION with services changed; None takes one away."""
+    definition = copy.deepcopy(DEFINITION)
+    for name, item in services.items():
+        definition["services"][name] = {**definition["services"].get(name, {}), **(item or {})}
+        if item is None:
+            del definition["services"][name]
+    return [definition]
+
+
+def names(engine: StackEngine, kind: str) -> set[str]:
+    """The names of all secrets, configs or services."""
+    return {item["Spec"]["Name"] for item in engine.objects[kind].values()}
