@@ -170,6 +170,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmE
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import registry
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import Flags
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "default": "registry"},
@@ -214,6 +215,7 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         stack=params["name"],
         definitions=[definition],
         flags=Flags(resolve_image=params["resolve_image"]),
+        rules=Rules(params["name"]),
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
     )

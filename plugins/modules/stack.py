@@ -87,8 +87,36 @@ options:
   with_registry_auth:
     description:
       - Send the manager's registry logins to the nodes, so that they can pull.
-      - They go along with a service that is written anyway. Logins that alone have changed are neither noticed nor sent,
-        as the Engine does not show those it has. A later release gets an option for that.
+      - They go along with a service that is written anyway. Logins that alone have changed are not noticed, as the Engine does not show
+        those it has; see O(refresh_registry_auth).
+    type: bool
+    default: false
+  registry_logins:
+    description:
+      - Logins for registries, to be used in the place of the manager's own, and sent to the nodes as with O(with_registry_auth=true).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      registry:
+        description:
+          - The registry's host and port as in the names of its images, or C(docker.io).
+        type: str
+        required: true
+      username:
+        description:
+          - The account.
+        type: str
+        required: true
+      password:
+        description:
+          - Its password or token.
+        type: str
+        required: true
+  refresh_registry_auth:
+    description:
+      - Write each service that has a login at its registry, although nothing else differs, so that all nodes get the logins of today.
+      - This replaces no task. It does make the version to roll back to the same as the one that runs.
     type: bool
     default: false
   resolve_image:
@@ -98,6 +126,48 @@ options:
     type: str
     choices: [always, changed, never]
     default: always
+  registry_unreachable:
+    description:
+      - What to do when a registry does not tell the digest of an image, as it cannot be reached, takes no login or has no such image.
+      - With V(keep) a service that runs an image of that name keeps the very one that it runs. Docker would replace its tasks.
+      - With V(fail) the task fails and nothing is changed.
+    type: str
+    choices: [keep, fail]
+    default: keep
+  replicas:
+    description:
+      - Who has a say in how many tasks an existing service has.
+      - With V(keep) it stays as it is, for services that are scaled by hand or by an autoscaler. A new service begins as defined.
+    type: str
+    choices: [defined, keep]
+    default: defined
+  rerun_jobs:
+    description:
+      - Run jobs again although nothing differs. Otherwise a job runs when it is new or changed.
+    type: bool
+    default: false
+  assume_present:
+    description:
+      - In check mode, external objects that an earlier task would have made. They are taken for present.
+      - Otherwise it has no effect.
+    type: dict
+    default: {}
+    suboptions:
+      networks:
+        description: Names of networks.
+        type: list
+        elements: str
+        default: []
+      configs:
+        description: Names of configs.
+        type: list
+        elements: str
+        default: []
+      secrets:
+        description: Names of secrets.
+        type: list
+        elements: str
+        default: []
   state:
     description:
       - V(present) deploys the stack. This needs O(files) or O(definitions).
@@ -222,8 +292,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import Flags
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import Flags, Login
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -237,7 +308,29 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "keep_versions": {"type": "int", "default": 3},
     "mask_env": {"type": "bool", "default": True},
     "with_registry_auth": {"type": "bool", "default": False},
+    "registry_logins": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "registry": {"type": "str", "required": True},
+            "username": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+    "refresh_registry_auth": {"type": "bool", "default": False},
     "resolve_image": {"type": "str", "choices": ["always", "changed", "never"], "default": "always"},
+    "registry_unreachable": {"type": "str", "choices": ["keep", "fail"], "default": "keep"},
+    "replicas": {"type": "str", "choices": ["defined", "keep"], "default": "defined"},
+    "rerun_jobs": {"type": "bool", "default": False},
+    "assume_present": {
+        "type": "dict",
+        "default": {},
+        # Names of secrets are none.
+        "options": {
+            kind: {"type": "list", "elements": "str", "default": [], "no_log": False} for kind in ("networks", "configs", "secrets")
+        },
+    },
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
@@ -253,15 +346,24 @@ def desired_stack(params: dict[str, Any]) -> Wish:
     :raises SwarmError: there is nothing to deploy, or nobody would know when to prune.
     """
     bundle = unpack(params["_bundle"])
+    logins = tuple(Login(item["registry"], item["username"], item["password"]) for item in params["registry_logins"])
     wish = Wish(
         stack=params["name"],
         files=params["files"],
         definitions=params["definitions"] + bundle.get("definitions", []),
         env={**params["env"], **bundle.get("env", {})},
         bundle=bundle,
-        flags=Flags(params["with_registry_auth"], params["resolve_image"]),
+        flags=Flags(params["with_registry_auth"], params["resolve_image"], logins),
+        rules=Rules(
+            stack=params["name"],
+            rotate=params["rotate"],
+            keep_replicas=params["replicas"] == "keep",
+            rerun_jobs=params["rerun_jobs"],
+            refresh_registry_auth=params["refresh_registry_auth"],
+            registry_unreachable=params["registry_unreachable"],
+            assumed={kind: names or [] for kind, names in params["assume_present"].items()},
+        ),
         prune=params["prune"],
-        rotate=params["rotate"],
         keep_versions=params["keep_versions"],
         mask_env=params["mask_env"],
         wait=params["wait"],
@@ -271,6 +373,8 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         raise SwarmError(f"Could not deploy stack '{wish.stack}': there is nothing to deploy. Give files or definitions.")
     if wish.keep_versions < 1:
         raise SwarmError(f"Could not deploy stack '{wish.stack}': no version would be kept. Give keep_versions 1 or more.")
+    if wish.rules.refresh_registry_auth and not (wish.flags.with_registry_auth or logins):
+        raise SwarmError(f"Could not deploy stack '{wish.stack}': there is no login to send. Give with_registry_auth or registry_logins.")
     if wish.prune and not wish.wait:
         raise SwarmError(
             f"Could not deploy stack '{wish.stack}': prune removes services only when the others run, and nobody waits for them. "

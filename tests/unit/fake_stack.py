@@ -40,10 +40,17 @@ class Connection(http.client.HTTPConnection):
 
 connection = Connection("docker")
 
-def call(method, path, body=None):
-    connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"})
+auth = {}
+if "--with-registry-auth" in sys.argv:
+    logins = json.load(open(os.environ["DOCKER_CONFIG"] + "/config.json")) if "DOCKER_CONFIG" in os.environ else {}
+    auth = {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(logins.get("auths", {})).encode()).decode()}
+
+def call(method, path, body=None, may_fail=False):
+    connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json", **auth})
     answer = connection.getresponse()
     text = answer.read()
+    if answer.status >= 400 and may_fail:
+        return None
     if answer.status >= 400 and answer.status != 404:
         sys.exit("Error response from daemon: " + json.loads(text)["message"])
     return None if answer.status == 404 else json.loads(text) if text else None
@@ -68,10 +75,16 @@ call("HEAD", "/_ping"), call("GET", "/v1.41/info")
 OF_STACK = '?filters={"label":{"com.docker.stack.namespace=' + stack + '":true}}'
 networks = {item["Name"] for item in call("GET", "/v1.41/networks" + OF_STACK)}
 for name, item in project.get("networks", {}).items():
+    if "external" in item:
+        if not call("GET", "/v1.41/networks/" + name):
+            sys.exit('network "%s" is declared as external, but could not be found' % name)
+        continue
     if stack + "_" + name not in networks:
         call("POST", "/v1.41/networks/create", {"Name": stack + "_" + name, "Driver": "overlay", "Labels": labels, **item})
 for kind in ("secrets", "configs"):
     for name, item in project.get(kind, {}).items():
+        if "external" in item:
+            continue
         full = stack + "_" + name
         spec = {"Name": full, "Labels": {**labels, **item.get("labels", {})}, "Data": base64.b64encode(item["text"].encode()).decode()}
         live = call("GET", "/v1.41/%s/%s" % (kind, full))
@@ -88,12 +101,18 @@ for name, item in project.get("services", {}).items():
     container["Mounts"] = [{"Type": "bind", "Target": "/x", "Source": os.path.join(folder, "x")}] if "bind" in item else None
     for kind, word in (("secrets", "Secret"), ("configs", "Config")):
         for short in item.get(kind, []):
-            found = call("GET", '/v1.41/%s?filters={"name":{"%s_%s":true}}' % (kind, stack, short))
-            if [one["Spec"]["Name"] for one in found] != [stack + "_" + short]:
+            full_name = short if "external" in project[kind][short] else stack + "_" + short
+            found = call("GET", '/v1.41/%s?filters={"name":{"%s":true}}' % (kind, full_name))
+            if [one["Spec"]["Name"] for one in found] != [full_name]:
                 sys.exit(word + " not found: " + short)
             reference = {word + "ID": found[0]["ID"], word + "Name": found[0]["Spec"]["Name"], "File": {"Name": short}}
             container.setdefault(word + "s", []).append(reference)
-    call("GET", "/v1.41/distribution/" + item["image"] + "/json")
+    found = call("GET", "/v1.41/distribution/" + item["image"] + "/json", may_fail=True)
+    if found:
+        container["Image"] += "@" + found["Descriptor"]["digest"]
+        spec["TaskTemplate"]["Placement"] = {"Platforms": [{"OS": "linux", "Architecture": "amd64"}]}
+    else:
+        print("image %s could not be accessed on a registry to record\nits digest. Each node" % item["image"], file=sys.stderr)
     live = existing.get(full)
     target = "/v1.41/services/%s/update?version=%d" % (live["ID"], live["Version"]["Index"]) if live else "/v1.41/services/create"
     made = call("POST", target, spec)
@@ -116,6 +135,8 @@ class StackEngine:
     :ivar writes: those that stored something.
     :ivar task_state: the state that tasks come to.
     :cvar nodes: as listed.
+    :ivar digests: image -> digest at its registry; all other images are unknown there.
+    :ivar auths: the logins of the writes.
     :ivar interrupted: how many writes come too late because somebody else wrote.
     """
 
@@ -129,6 +150,8 @@ class StackEngine:
         self.writes: list[str] = []
         self.task_state, self.task_error = "running", ""
         self.interrupted = 0
+        self.digests: dict[str, str] = {}
+        self.auths: list[str] = []
         self.index = 10
 
     @property
@@ -141,6 +164,10 @@ class StackEngine:
         url = urlsplit(target)
         path = re.sub(r"^/v[\d.]+", "", url.path)
         self.requests.append(f"{method} {path}")
+        self.auths += [value for name, value in headers.items() if name == "X-Registry-Auth" and method == "POST"]
+        image = path[len("/distribution/") : -len("/json")]
+        if path.startswith("/distribution/") and image in self.digests:
+            return 200, {}, json.dumps({"Descriptor": {"digest": self.digests[image]}}).encode()
         status, document = self.route(method, path, dict(parse_qsl(url.query)), json.loads(body) if body else {})
         return status, {"Content-Type": "application/json"}, b"" if document is None else json.dumps(document).encode()
 

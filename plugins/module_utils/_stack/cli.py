@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
+from typing import Sequence
 
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.endpoint import listen
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Recorder
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import Sources
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import Sources, store
 
 # Seconds. The command does not wait for services, but it may ask a slow registry for the digest of each image.
 SHORTEST_LIMIT = 300.0
+# The CLI knows Docker Hub by this name.
+DOCKER_HUB = "https://index.docker.io/v1/"
 # What would lead the CLI to another engine than the recorder.
 OTHER_ENGINES = ("DOCKER_CONTEXT", "DOCKER_API_VERSION", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
 # What the CLI needs for itself.
@@ -35,15 +41,25 @@ BROKEN_LINE = re.compile(r"\n(?=its digest\. |possibly leading to |versions of t
 
 
 @dataclass(frozen=True)
+class Login:
+    """An account at a registry."""
+
+    registry: str
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Flags:
     """Options of C(docker stack deploy)."""
 
     with_registry_auth: bool = False
     resolve_image: str = "always"
+    logins: tuple[Login, ...] = ()
 
     def arguments(self) -> list[str]:
         """The words on the command line."""
-        return ["--resolve-image", self.resolve_image] + (["--with-registry-auth"] if self.with_registry_auth else [])
+        return ["--resolve-image", self.resolve_image] + (["--with-registry-auth"] if self.with_registry_auth or self.logins else [])
 
 
 def find(stack: str) -> str:
@@ -72,6 +88,9 @@ def deploy(
         environment = {name: value for name, value in os.environ.items() if name not in foreign}
         environment.update(sources.env)
         environment["DOCKER_HOST"] = address
+        if flags.logins:
+            environment["DOCKER_CONFIG"] = tempfile.mkdtemp(dir=sources.folder)
+            store(environment["DOCKER_CONFIG"], "config.json", login_file(flags.logins))
         try:
             done = subprocess.run(
                 [*arguments, stack],
@@ -89,6 +108,17 @@ def deploy(
             ) from None
     text = sources.as_the_user_knows_them(done.stderr.decode("utf-8", "replace"))
     return done.returncode, spoken(text)
+
+
+def login_file(logins: Sequence[Login]) -> bytes:
+    """What C(docker login) would write."""
+    auths = {
+        DOCKER_HUB if login.registry in ("docker.io", "index.docker.io") else login.registry: {
+            "auth": base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
+        }
+        for login in logins
+    }
+    return json.dumps({"auths": auths}).encode()
 
 
 def spoken(text: str) -> list[str]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
@@ -14,7 +14,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmE
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, plan, remove, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder, Rules
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import NOT_TOLD, Rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.validate import refusals
 
 
@@ -28,27 +29,22 @@ class Wish:
     """
 
     stack: str
+    rules: Rules
     files: list[str] = field(default_factory=list)
     definitions: list[dict[str, Any]] = field(default_factory=list)
     env: dict[str, Any] = field(default_factory=dict)
     bundle: dict[str, Any] = field(default_factory=dict)
     flags: cli.Flags = field(default_factory=cli.Flags)
     prune: bool = False
-    rotate: bool = True
     keep_versions: int = 3
     mask_env: bool = True
     wait: bool = True
     wait_timeout: float = 300
 
     @property
-    def rules(self) -> Rules:
-        """How the definition is meant."""
-        return Rules(self.stack, self.rotate)
-
-    @property
     def kept(self) -> int:
         """How many versions stay; 0, which is all, when nobody waits until the new ones run."""
-        return self.keep_versions if self.rotate and self.wait else 0
+        return self.keep_versions if self.rules.rotate and self.wait else 0
 
 
 def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
@@ -58,11 +54,13 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
     command = cli.find(wish.stack)
     with sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle) as laid_out:
         memory = Memory()
-        recorder, said = run(command, Recorder(client, False, memory, wish.rules), wish, laid_out)
+        rules = wish.rules if check else replace(wish.rules, assumed={})
+        recorder, said = run(command, Recorder(client, False, memory, rules), wish, laid_out)
         operations = recorder.operations
         operations += leftovers.leftovers(operations, recorder.snapshot, wish.stack, wish.prune, wish.kept)
-        outcome = {**result(operations, wish.mask_env), "warnings": said + plan.remarks(operations), "services": {}}
-        refuse(wish.stack, plan.problems(operations) + stray_mounts(operations, laid_out) + refusals(recorder), outcome)
+        outcome = {**result(operations, wish.mask_env), "warnings": warnings(said, operations), "services": {}}
+        problems = plan.problems(operations) + unreachable(recorder, wish.rules) + stray_mounts(operations, laid_out)
+        refuse(wish.stack, problems + refusals(recorder), outcome)
         if check:
             return outcome
         touched = {item.name: item.action for item in operations if item.kind == "services" and item.after}
@@ -141,7 +139,7 @@ def run(command: str, recorder: Recorder, wish: Wish, laid_out: sources.Sources)
 def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources) -> None:
     """Send what differs. Where somebody wrote meanwhile, compare and send again."""
     for attempt in range(CONFLICT_ATTEMPTS):
-        recorder = Recorder(client, True, memory, wish.rules)
+        recorder = Recorder(client, True, memory, replace(wish.rules, assumed={}))
         try:
             run(command, recorder, wish, laid_out)
             return
@@ -163,6 +161,20 @@ def stray_mounts(operations: list[Operation], laid_out: sources.Sources) -> list
                         "and that file is on the controller (give the path on the nodes, beginning with a slash)"
                     )
     return found
+
+
+def unreachable(recorder: Recorder, rules: Rules) -> list[str]:
+    """The images whose registries did not tell their digest, where that is not accepted."""
+    if rules.registry_unreachable == "keep":
+        return []
+    return [f"the registry did not tell the digest of image '{image}' ({cause})" for image, cause in sorted(recorder.unresolved.items())]
+
+
+def warnings(said: list[str], operations: list[Operation]) -> list[str]:
+    """What the CLI said and what there is to say beside it; of an image that is kept, the CLI does not know that."""
+    remarks = plan.remarks(operations)
+    kept = [remark.split("'")[1] for remark in remarks if remark.startswith(NOT_TOLD)]
+    return [line for line in said if not any(line.startswith(f"image {image} could not be accessed") for image in kept)] + remarks
 
 
 def refuse(stack: str, problems: list[str], outcome: dict[str, Any]) -> None:

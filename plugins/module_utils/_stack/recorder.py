@@ -11,19 +11,18 @@ A call that is not known here is refused and fails the run, so nothing ever slip
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import threading
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, Tuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, error_message
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.contents import Contents, foreign
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import KINDS, Snapshot
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import ran_to_completion
 
@@ -46,26 +45,16 @@ class Memory:
         self.secrets: dict[str, bool | None] = {}
 
 
-@dataclass(frozen=True)
-class Rules:
-    """How a definition is meant.
-
-    :ivar rotate: other content for a config or secret becomes a new version of it.
-    """
-
-    stack: str
-    rotate: bool = True
-
-
 class Recorder:
     """One run of the CLI.
 
     :param forward: whether changes are sent to the Engine.
     :ivar operations: what was captured, in the CLI's order.
+    :ivar unresolved: image -> why its registry did not tell its digest.
     """
 
-    def __init__(self, client: Client, forward: bool, memory: Memory, rules: Rules) -> None:
-        self._client, self._forward, self._memory, self._rules = client, forward, memory, rules
+    def __init__(self, client: Client, forward: bool, memory: Memory, given: Rules) -> None:
+        self._client, self._forward, self._memory, self._rules = client, forward, memory, given
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._contents: Contents | None = None
@@ -73,20 +62,25 @@ class Recorder:
         self.operations: list[Operation] = []
         self.refused: list[str] = []
         self.conflict = False
+        self._auth = ""
+        self.unresolved: dict[str, str] = {}
 
     @property
     def snapshot(self) -> Snapshot:
         """What the Engine holds; read when the CLI's API version is known, so that both speak of the same fields."""
         if self._snapshot is None:
             self._snapshot = Snapshot(self._client)
+            for kind, names in self._rules.assumed.items():
+                for name in names:
+                    if not self._snapshot.find(kind, name):
+                        self._snapshot.add(kind, rules.assumed_object(kind, name))
         return self._snapshot
 
     @property
     def contents(self) -> Contents:
         """The configs and secrets."""
         if self._contents is None:
-            rules = self._rules
-            self._contents = Contents(self._client, self.snapshot, rules.stack, rules.rotate, self._memory.secrets)
+            self._contents = Contents(self._client, self.snapshot, self._rules.stack, self._rules.rotate, self._memory.secrets)
         return self._contents
 
     @property
@@ -113,6 +107,7 @@ class Recorder:
             answer = self._read(path, dict(parse_qsl(url.query)))
             return answer or self._pass_read(method, target, path, headers)
         if method == "POST":
+            self._auth = registry_auth(headers)
             for pattern, capture in WRITES:
                 match = re.match(pattern, path)
                 if match:
@@ -146,10 +141,14 @@ class Recorder:
             return self._refuse(method, path)
         if not path.startswith("/distribution/"):
             return self._client.raw(method, target, headers, None)
-        key = path, next((value for name, value in headers.items() if name.lower() == "x-registry-auth"), "")
+        key = path, registry_auth(headers)
         if key not in self._memory.distribution:
             self._memory.distribution[key] = self._client.raw(method, target, headers, None)
-        return self._memory.distribution[key]
+        answer = self._memory.distribution[key]
+        if answer[0] >= 300:
+            image = unquote(path[len("/distribution/") :].rpartition("/json")[0])
+            self.unresolved[image] = error_message(answer[2]).strip().rstrip(".")
+        return answer
 
     def _refuse(self, method: str, path: str) -> Answer:
         self.refused.append(f"{method} {path}")
@@ -232,14 +231,19 @@ class Recorder:
 
     def _update_service(self, body: dict[str, Any], key: str) -> Operation:
         live, names = self._live("services", key), self.snapshot.network_names
-        keep_platforms(body, live["Spec"])
+        remark = rules.keep_image(body, live["Spec"], self.unresolved)
+        rules.keep_platforms(body, live["Spec"])
+        if self._rules.keep_replicas:
+            rules.keep_replicas(body, live["Spec"])
         self.contents.refer(body)
         before, after = normal.service(live["Spec"], names), normal.service(body, names)
         changes = normal.changed_paths(before, after)
+        asked_for = rules.asked_for(self._rules, body, self._auth)
+        action = "update" if changes or asked_for else "unchanged"
         operation = Operation(
-            "services", body["Name"], "update" if changes else "unchanged", before, after, changes, object_id=live["ID"], spec=body
+            "services", body["Name"], action, before, after, changes, asked_for, remark=remark, object_id=live["ID"], spec=body
         )
-        if changes:
+        if changes or asked_for:
             ordered = [normal.service(spec, names, keep_order=True) for spec in (live["Spec"], body)]
             operation.replaces_tasks = normal.replaces_tasks(*ordered)
         elif (live.get("UpdateStatus") or {}).get("State") in STUCK and not self._ran_to_completion(live):
@@ -274,16 +278,9 @@ WRITES: list[tuple[str, Callable[..., Operation]]] = [
 ]
 
 
-def keep_platforms(spec: dict[str, Any], live: dict[str, Any]) -> None:
-    """An image that was not looked up keeps the platforms that are known of it.
-
-    With C(--resolve-image changed) or C(never) the CLI copies the live image and forgets them.
-    """
-    image = [item.get("TaskTemplate", {}).get("ContainerSpec", {}).get("Image") for item in (spec, live)]
-    platforms = (live.get("TaskTemplate", {}).get("Placement") or {}).get("Platforms")
-    placement = spec["TaskTemplate"].get("Placement") or {}
-    if platforms and image[0] == image[1] and not placement.get("Platforms"):
-        spec["TaskTemplate"]["Placement"] = {**placement, "Platforms": copy.deepcopy(platforms)}
+def registry_auth(headers: dict[str, str]) -> str:
+    """The logins that come with a call."""
+    return next((value for name, value in headers.items() if name.lower() == "x-registry-auth"), "")
 
 
 def ok(document: Any) -> Answer:

@@ -13,8 +13,8 @@ import copy
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import HIDDEN, STACK_LABEL
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import IMAGE_LABEL
 
-IMAGE_LABEL = "com.docker.stack.image"
 REST = "x-engine"
 CHANGED = "(hidden, changed)"
 # Of a container: (the Engine's word, the Compose file's). Values are the same.

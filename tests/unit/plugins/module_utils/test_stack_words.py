@@ -18,7 +18,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, reasons, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import of_the_last_update
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder, Rules
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
 
 
 def task(state: str, second: int, err: str = "", code: int = 0, slot: int = 1, **more: Any) -> dict[str, Any]:

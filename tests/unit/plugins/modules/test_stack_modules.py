@@ -236,6 +236,7 @@ def test_values_of_environments_are_compared_and_sent_but_not_shown(engine: Stac
 
 
 def test_a_secret_that_could_not_be_compared_is_told(engine: StackEngine) -> None:
+    engine.digests = {"web:1": "sha256:aa", "db:1": "sha256:bb"}
     assert run(engine)["warnings"] == []
     assert run(engine)["warnings"] == []
     update = engine.update
