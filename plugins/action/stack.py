@@ -18,7 +18,7 @@ import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.apiary.swarm.plugins.plugin_utils import _variables
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose_facts
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate
 
 # An anchor and a tag, which YAML allows before a value.
@@ -58,10 +58,11 @@ class ActionModule(ActionBase):
                 given = as_list(arguments.pop("files", None))
                 paths = [self._find(path, stack) for path in given]
                 texts = [(path, decoded(self._read(found))) for path, found in zip(given, paths)]
-            projects = [(path, _variables.document(text)) for path, text in texts]
+            projects = [(path, _compose_facts.document(text)) for path, text in texts]
             projects += [(f"definitions[{number}]", item) for number, item in enumerate(bundle["definitions"])]
             require_values(stack, projects, bundle["env"])
-            bundle["unset"] = sorted({name for _path, project in projects for name in _variables.names(project)} - set(bundle["env"]))
+            bundle["unset"] = sorted({name for _path, project in projects for name in _compose_facts.names(project)} - set(bundle["env"]))
+            bundle["depends_on"] = _compose_facts.dependencies([project for _path, project in projects])
             if "files" not in arguments:
                 bundle.update(self._pack(stack, paths, texts, bundle))
         # Vaulted strings and dates of YAML become text.
@@ -129,7 +130,7 @@ def decoded(content: str) -> str:
 
 def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any]) -> None:
     """Fail with all variables that have no value, and who asks for them."""
-    found = [told for path, project in projects for told in _variables.without_value(project, env, path)]
+    found = [told for path, project in projects for told in _compose_facts.without_value(project, env, path)]
     if found:
         verb = "has" if len(found) == 1 else "have"
         raise ComposeError(

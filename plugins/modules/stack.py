@@ -84,56 +84,6 @@ options:
       - Hide the values of environment variables in RV(plan) and RV(diff). Only their names are shown, and which of them change.
     type: bool
     default: true
-  with_registry_auth:
-    description:
-      - Send the manager's registry logins to the nodes, so that they can pull.
-      - They go along with a service that is written anyway. Logins that alone have changed are not noticed, as the Engine does not show
-        those it has; see O(refresh_registry_auth).
-    type: bool
-    default: false
-  registry_logins:
-    description:
-      - Logins for registries, to be used in the place of the manager's own, and sent to the nodes as with O(with_registry_auth=true).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      registry:
-        description:
-          - The registry's host and port as in the names of its images, or C(docker.io).
-        type: str
-        required: true
-      username:
-        description:
-          - The account.
-        type: str
-        required: true
-      password:
-        description:
-          - Its password or token.
-        type: str
-        required: true
-  refresh_registry_auth:
-    description:
-      - Write each service that has a login at its registry, although nothing else differs, so that all nodes get the logins of today.
-      - This replaces no task. It does make the version to roll back to the same as the one that runs.
-    type: bool
-    default: false
-  resolve_image:
-    description:
-      - When to ask the registry for the digest of an image, so that all nodes run the same one.
-      - Use V(never) for images that are in no registry.
-    type: str
-    choices: [always, changed, never]
-    default: always
-  registry_unreachable:
-    description:
-      - What to do when a registry does not tell the digest of an image, as it cannot be reached, takes no login or has no such image.
-      - With V(keep) a service that runs an image of that name keeps the very one that it runs. Docker would replace its tasks.
-      - With V(fail) the task fails and nothing is changed.
-    type: str
-    choices: [keep, fail]
-    default: keep
   replicas:
     description:
       - Who has a say in how many tasks an existing service has.
@@ -147,9 +97,7 @@ options:
     type: bool
     default: false
   assume_present:
-    description:
-      - In check mode, external objects that an earlier task would have made. They are taken for present.
-      - Otherwise it has no effect.
+    description: In check mode, external objects that an earlier task would have made. They are taken for present.
     type: dict
     default: {}
     suboptions:
@@ -175,6 +123,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  wait_for_dependencies:
+    description:
+      - Services are written in the order of C(depends_on) in the Compose files, each after those that it depends on. With this they also
+        run, and are healthy where they have a health check, before those that depend on them are written.
+    type: bool
+    default: false
   wait:
     description:
       - Wait until all services run, and fail if they do not.
@@ -190,6 +144,7 @@ options:
       - Files, definitions and values from the controller. The action plugin fills it in; nothing of it is ever shown.
     type: str
 extends_documentation_fragment:
+  - apiary.swarm.images_of_stacks
   - apiary.swarm.connection
 requirements:
   - The C(docker) command on the managed host (Debian's C(docker-cli), Docker's C(docker-ce-cli))
@@ -292,7 +247,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import Flags, Login
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import IMAGE_OPTIONS, Flags, Login
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
@@ -307,20 +262,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "rotate": {"type": "bool", "default": True},
     "keep_versions": {"type": "int", "default": 3},
     "mask_env": {"type": "bool", "default": True},
-    "with_registry_auth": {"type": "bool", "default": False},
-    "registry_logins": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "registry": {"type": "str", "required": True},
-            "username": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
-        },
-    },
-    "refresh_registry_auth": {"type": "bool", "default": False},
-    "resolve_image": {"type": "str", "choices": ["always", "changed", "never"], "default": "always"},
-    "registry_unreachable": {"type": "str", "choices": ["keep", "fail"], "default": "keep"},
+    **IMAGE_OPTIONS,
     "replicas": {"type": "str", "choices": ["defined", "keep"], "default": "defined"},
     "rerun_jobs": {"type": "bool", "default": False},
     "assume_present": {
@@ -332,6 +274,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         },
     },
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "wait_for_dependencies": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
     # Files, definitions and values from the controller, packed by the action plugin: nothing of them is shown anywhere.
@@ -366,6 +309,7 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         prune=params["prune"],
         keep_versions=params["keep_versions"],
         mask_env=params["mask_env"],
+        wait_for_dependencies=params["wait_for_dependencies"],
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
     )

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
-from typing import Sequence
+from typing import Any, Sequence
 
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.endpoint import listen
@@ -38,6 +38,24 @@ NOISE = (
 BUILD = re.compile(r"^(Ignoring unsupported options: )(.*)$")
 # One warning of the CLI is broken into lines.
 BROKEN_LINE = re.compile(r"\n(?=its digest\. |possibly leading to |versions of the image\.)")
+
+
+IMAGE_OPTIONS: dict[str, dict[str, Any]] = {
+    "with_registry_auth": {"type": "bool", "default": False},
+    "registry_logins": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "registry": {"type": "str", "required": True},
+            "username": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+    "refresh_registry_auth": {"type": "bool", "default": False},
+    "resolve_image": {"type": "str", "choices": ["always", "changed", "never"], "default": "always"},
+    "registry_unreachable": {"type": "str", "choices": ["keep", "fail"], "default": "keep"},
+}
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, plan, remove, sources
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, order, plan, remove, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
@@ -38,8 +38,15 @@ class Wish:
     prune: bool = False
     keep_versions: int = 3
     mask_env: bool = True
+    wait_for_dependencies: bool = False
     wait: bool = True
     wait_timeout: float = 300
+
+    @property
+    def depends_on(self) -> dict[str, list[str]]:
+        """Full service name -> those that it depends on."""
+        given = self.bundle.get("depends_on", {})
+        return {f"{self.stack}_{name}": [f"{self.stack}_{other}" for other in others] for name, others in given.items()}
 
     @property
     def kept(self) -> int:
@@ -60,25 +67,22 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
         operations += leftovers.leftovers(operations, recorder.snapshot, wish.stack, wish.prune, wish.kept)
         outcome = {**result(operations, wish.mask_env), "warnings": warnings(said, operations), "services": {}}
         problems = plan.problems(operations) + unreachable(recorder, wish.rules) + stray_mounts(operations, laid_out)
-        refuse(wish.stack, problems + refusals(recorder), outcome)
+        refuse(wish.stack, problems + circles(wish) + refusals(recorder), outcome)
         if check:
             return outcome
         touched = {item.name: item.action for item in operations if item.kind == "services" and item.after}
         if any(item.action in ("create", "update") for item in operations):
-            apply(command, client, memory, wish, laid_out)
+            with_outcome(outcome, lambda: apply(command, client, memory, wish, laid_out, touched))
     if wish.wait:
-        outcome["services"] = arrived(client, wish, touched, outcome)
+        outcome["services"] = with_outcome(outcome, lambda: wait_for_stack(client, wish.stack, touched, wish.wait_timeout))
     leftovers.remove(client, operations)
     return outcome
 
 
-def arrived(client: Client, wish: Wish, touched: dict[str, str], outcome: dict[str, Any]) -> dict[str, str]:
-    """What each service has come to.
-
-    :raises SwarmError: a service did not arrive; with what the run has done.
-    """
+def with_outcome(outcome: dict[str, Any], work: Callable[[], Any]) -> Any:
+    """Do some work; its failure tells what the run has planned, and in part done."""
     try:
-        return wait_for_stack(client, wish.stack, touched, wish.wait_timeout)
+        return work()
     except SwarmError as error:
         error.details = outcome
         raise
@@ -136,16 +140,30 @@ def run(command: str, recorder: Recorder, wish: Wish, laid_out: sources.Sources)
     return recorder, said
 
 
-def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources) -> None:
-    """Send what differs. Where somebody wrote meanwhile, compare and send again."""
+def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, touched: dict[str, str]) -> None:
+    """Send what differs. Where somebody wrote meanwhile, compare and send again.
+
+    :param touched: service name -> create, update or unchanged; one that was waited for has become unchanged.
+    """
     for attempt in range(CONFLICT_ATTEMPTS):
         recorder = Recorder(client, True, memory, replace(wish.rules, assumed={}))
         try:
             run(command, recorder, wish, laid_out)
+            send_in_order(client, recorder, wish, touched)
             return
         except SwarmError:
             if not recorder.conflict or attempt + 1 == CONFLICT_ATTEMPTS:
                 raise
+
+
+def send_in_order(client: Client, recorder: Recorder, wish: Wish, touched: dict[str, str]) -> None:
+    """Write the services, each after those that it depends on; wait for those first where that is asked for."""
+    steps = order.steps([operation.name for operation, _target, _headers in recorder.held], wish.depends_on)
+    for number, names in enumerate(steps):
+        recorder.send(names)
+        if wish.wait_for_dependencies and number + 1 < len(steps):
+            wait_for_stack(client, wish.stack, {name: touched[name] for name in names}, wish.wait_timeout)
+            touched.update(dict.fromkeys(names, "unchanged"))
 
 
 def stray_mounts(operations: list[Operation], laid_out: sources.Sources) -> list[str]:
@@ -161,6 +179,12 @@ def stray_mounts(operations: list[Operation], laid_out: sources.Sources) -> list
                         "and that file is on the controller (give the path on the nodes, beginning with a slash)"
                     )
     return found
+
+
+def circles(wish: Wish) -> list[str]:
+    """Services that wait for each other."""
+    found = order.circle(wish.depends_on)
+    return [f"depends_on leads from service '{found[0]}' back to it by way of {', '.join(found[1:]) or 'itself'}"] if found else []
 
 
 def unreachable(recorder: Recorder, rules: Rules) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Tuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, error_message
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.contents import Contents, foreign
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
@@ -50,6 +50,7 @@ class Recorder:
 
     :param forward: whether changes are sent to the Engine.
     :ivar operations: what was captured, in the CLI's order.
+    :ivar held: writes of services that are yet to be sent, as (operation, target, headers).
     :ivar unresolved: image -> why its registry did not tell its digest.
     """
 
@@ -60,6 +61,7 @@ class Recorder:
         self._contents: Contents | None = None
         self._settled: dict[str, dict[str, Any]] = {}
         self.operations: list[Operation] = []
+        self.held: list[tuple[Operation, str, dict[str, str]]] = []
         self.refused: list[str] = []
         self.conflict = False
         self._auth = ""
@@ -156,13 +158,19 @@ class Recorder:
 
     # -- writes
     def _write(self, operation: Operation, target: str, headers: dict[str, str]) -> Answer:
-        """Forward what changes something, answer the rest as if it had been done."""
+        """Forward what changes something, answer the rest as if it had been done.
+
+        Services are held back: the CLI sends them in an order of its own.
+        """
         if operation.path:
             target = f"/v{self._client.api_version}{operation.path}"
         self.operations.append(operation)
         if self._forward and operation.problem:
             return message(409, operation.problem)
-        if self._forward and operation.action in ("create", "update"):
+        changes = self._forward and operation.action in ("create", "update")
+        if changes and operation.kind == "services":
+            self.held.append((operation, target, headers))
+        if changes and operation.kind != "services":
             status, answer_headers, body = self._client.raw("POST", target, headers, json.dumps(operation.spec).encode())
             if status >= 300:
                 self.conflict = self.conflict or "update out of sequence" in error_message(body)
@@ -175,6 +183,18 @@ class Recorder:
         reply = {**reply, "Id": operation.object_id} if operation.kind == "networks" else {**reply, "ID": operation.object_id}
         self._remember(operation)
         return status, {"Content-Type": "application/json"}, json.dumps(reply).encode()
+
+    def send(self, names: list[str]) -> None:
+        """Send the writes of these services, which were held back.
+
+        :raises SwarmError: the Engine refuses one.
+        """
+        for operation, target, headers in self.held:
+            if operation.name in names:
+                status, _headers, body = self._client.raw("POST", target, headers, json.dumps(operation.spec).encode())
+                if status >= 300:
+                    self.conflict = self.conflict or "update out of sequence" in error_message(body)
+                    raise EngineError(f"{operation.action} service '{operation.name}'", status, error_message(body))
 
     def _remember(self, operation: Operation) -> None:
         """Later reads of the CLI see what was written, or would have been."""

@@ -13,7 +13,7 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.apiary.swarm.plugins.action.stack import ActionModule, as_list, with_dict_replaced, with_paths_replaced
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import sources
-from ansible_collections.apiary.swarm.plugins.plugin_utils import _variables
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose_facts
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
 
 COMPOSE = """\
@@ -124,6 +124,7 @@ def test_with_their_values_all_is_packed_and_this_hosts_environment_does_not_cou
     assert [(shown, name) for shown, name, _content in bundle["files"]] == [("compose.yml", "0-compose.yml")]
     assert [name for _shown, name, _content in bundle["attached"]] == ["attached-0-a.env"]
     assert bundle["unset"] == ["A", "ENVFILE"]
+    assert bundle["depends_on"] == {}
     assert bundle["env"] == {"TAG": 1, "DRIVER": "overlay"}
 
 
@@ -151,14 +152,14 @@ def test_files_on_the_manager_are_looked_into_as_well(action: Action) -> None:
     ],
 )
 def test_a_variable_needs_a_value_or_a_default(text: str, env: dict[str, Any], names: list[str]) -> None:
-    assert [name for name, _reason in _variables.missing(text, env)] == names
+    assert [name for name, _reason in _compose_facts.missing(text, env)] == names
 
 
 def test_what_is_no_project_has_no_variables() -> None:
     for text in ("a: [", "- a", "a: !!timestamp x", ""):
-        assert _variables.document(text) == {}
-    assert _variables.names(_variables.document("services: {a: &a {b: *a, c: $X}}")) == {"X"}
-    assert _variables.without_value({"services": ["$A"], "networks": None}, {}, "f") == []
+        assert _compose_facts.document(text) == {}
+    assert _compose_facts.names(_compose_facts.document("services: {a: &a {b: *a, c: $X}}")) == {"X"}
+    assert _compose_facts.without_value({"services": ["$A"], "networks": None}, {}, "f") == []
 
 
 def test_a_missing_file_is_a_sentence(action: Action) -> None:
@@ -166,3 +167,12 @@ def test_a_missing_file_is_a_sentence(action: Action) -> None:
         action.bundle(files=["nope.yml"])
     with pytest.raises(AnsibleError, match="there is no file 'x.env' on the controller"):
         action.bundle(definitions=[{"services": {"a": {"env_file": "x.env"}}}])
+
+
+def test_dependencies_are_those_of_all_files() -> None:
+    files = [
+        {"services": {"a": {"depends_on": ["b", "gone"]}, "b": None, "c": {"depends_on": {"a": {"condition": "x"}}}}},
+        {"services": {"a": {"depends_on": ["c", "b"]}, "d": {"depends_on": "a"}}},
+        {"services": []},
+    ]
+    assert _compose_facts.dependencies(files) == {"a": ["b", "c"], "c": ["a"]}

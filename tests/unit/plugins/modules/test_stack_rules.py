@@ -125,3 +125,40 @@ def test_what_an_earlier_task_would_have_made_can_be_assumed(engine: StackEngine
         run(engine, check=True, definitions=definitions)
     with pytest.raises(SwarmError, match='network "shared" is declared as external'):
         run(engine, definitions=definitions, assume_present=assume)
+
+
+def bundle(**depends_on: list[str]) -> str:
+    """What the action plugin found out."""
+    return base64.b64encode(json.dumps({"depends_on": depends_on}).encode()).decode()
+
+
+def test_services_are_written_after_those_that_they_depend_on(engine: StackEngine) -> None:
+    services = {name: {"image": "x:1"} for name in "abcdef"}
+    depends = bundle(a=["b"], b=["e", "c"], c=["d"], f=["a", "d"])
+    run(engine, definitions=[{"services": services}], _bundle=depends)
+    written = [write.rpartition("_")[2] for write in engine.writes]
+    assert written == ["d", "e", "c", "b", "a", "f"]
+    engine.writes.clear()
+    services["d"] = services["f"] = {"image": "x:2"}
+    run(engine, definitions=[{"services": services}], _bundle=depends)
+    assert [write.rpartition("_")[2] for write in engine.writes] == ["d", "f"]
+
+
+def test_what_is_depended_on_runs_first_where_that_is_asked_for(engine: StackEngine) -> None:
+    services = {name: {"image": "x:1"} for name in "ab"}
+    engine.task_state = "preparing"
+    options: dict[str, Any] = {"definitions": [{"services": services}], "_bundle": bundle(a=["b"]), "wait_for_dependencies": True}
+    with pytest.raises(SwarmError, match="service 'app_b': 1|preparing") as error:
+        run(engine, wait_timeout=5, **options)
+    assert [write.rpartition("_")[2] for write in engine.writes] == ["b"]
+    assert error.value.details["plan"]
+    engine.task_state = "running"
+    assert run(engine, **options)["services"] == {"app_a": "1/1 running", "app_b": "1/1 running"}
+
+
+def test_a_circle_of_dependencies_is_refused(engine: StackEngine) -> None:
+    with pytest.raises(SwarmError, match="depends_on leads from service 'app_a' back to it by way of app_b. Nothing was changed"):
+        run(engine, _bundle=bundle(a=["b"], b=["a"]))
+    with pytest.raises(SwarmError, match="by way of itself"):
+        run(engine, _bundle=bundle(a=["a"]))
+    assert engine.writes == []

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The variables of Compose files: which have no value, and who asks for them.
+"""What the docker command passes over in Compose files: variables without a value, and the order of services.
 
-The docker command puts nothing in the place of an unset variable, without a word.
+It puts nothing in the place of an unset variable, without a word, and writes services in an order of its own.
 """
 
 from __future__ import annotations
@@ -71,3 +71,21 @@ def missing(text: str, env: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield from missing(word, env)
         elif not has and not operator.endswith("+"):
             yield name, word
+
+
+def dependencies(projects: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Service -> the services of the projects that it depends on, in any of their files."""
+    services = [(name, item) for project in projects for name, item in as_dict(project.get("services")).items()]
+    known = {name for name, _item in services}
+    found: dict[str, list[str]] = {}
+    for name, item in services:
+        given = as_dict(item).get("depends_on")
+        for other in given if isinstance(given, (list, dict)) else []:
+            if other in known and other not in found.setdefault(name, []):
+                found[name].append(other)
+    return found
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """A mapping, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
