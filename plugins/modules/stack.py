@@ -139,6 +139,18 @@ options:
       - How long to wait until all services run, or with O(state=absent) until all is gone, in seconds.
     type: int
     default: 300
+  max_failures:
+    description:
+      - A service fails when so many of its tasks have failed while the module waits. V(0) waits until O(wait_timeout), as services that
+        wait for each other on a first deployment may fail a few times. What cannot even be started fails early in any case.
+    type: int
+    default: 0
+  rollback:
+    description:
+      - When a service does not arrive, take the whole stack back. Services that this run has updated get their previous definition again,
+        and those that it has created are removed. The task waits for that, for O(wait_timeout) again, and fails nevertheless.
+    type: bool
+    default: false
   _bundle:
     description:
       - Files, definitions and values from the controller. The action plugin fills it in; nothing of it is ever shown.
@@ -249,6 +261,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._converge import Conv
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import IMAGE_OPTIONS, Flags, Login
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import finish, unpacked
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
 
@@ -277,6 +290,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "wait_for_dependencies": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
+    "max_failures": {"type": "int", "default": 0},
+    "rollback": {"type": "bool", "default": False},
     # Files, definitions and values from the controller, packed by the action plugin: nothing of them is shown anywhere.
     "_bundle": {"type": "str", "no_log": True},
     **CONNECTION_OPTIONS,
@@ -312,6 +327,8 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         wait_for_dependencies=params["wait_for_dependencies"],
         wait=params["wait"],
         wait_timeout=params["wait_timeout"],
+        max_failures=params["max_failures"],
+        rollback=params["rollback"],
     )
     if not (wish.files or wish.definitions or bundle.get("files")):
         raise SwarmError(f"Could not deploy stack '{wish.stack}': there is nothing to deploy. Give files or definitions.")
@@ -319,6 +336,8 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         raise SwarmError(f"Could not deploy stack '{wish.stack}': no version would be kept. Give keep_versions 1 or more.")
     if wish.rules.refresh_registry_auth and not (wish.flags.with_registry_auth or logins):
         raise SwarmError(f"Could not deploy stack '{wish.stack}': there is no login to send. Give with_registry_auth or registry_logins.")
+    if wish.rollback and not wish.wait:
+        raise SwarmError(f"Could not deploy stack '{wish.stack}': nobody waits to see it fail. Leave out either rollback or wait: false.")
     if wish.prune and not wish.wait:
         raise SwarmError(
             f"Could not deploy stack '{wish.stack}': prune removes services only when the others run, and nobody waits for them. "
@@ -329,6 +348,9 @@ def desired_stack(params: dict[str, Any]) -> Wish:
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """Deploy or remove."""
+    bundle = unpack(params["_bundle"])
+    if "unfinished" in bundle:
+        return {"changed": True, **finish(client, unpacked(bundle["unfinished"]), bundle["report_every"])}
     if params["state"] == "absent":
         return absent(client, converge.check, params["name"], params["wait_timeout"])
     return present(client, converge.check, desired_stack(params))

@@ -89,10 +89,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StackEngine:
     install_command(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     now = [0.0]
-    wait = converge.wait_for_stack
-    monkeypatch.setattr(
-        "ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy.wait_for_stack",
-        lambda *args: wait(*args, clock=lambda: now[0], sleep=lambda s: now.__setitem__(0, now[0] + s), now=lambda: 1.8e9 + now[0]),
-    )
+    times = (0, lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds), lambda: 1.8e9 + now[0])
+    monkeypatch.setattr(converge.wait_for_stack, "__defaults__", times)
     monkeypatch.setattr(remove.remove, "__defaults__", (lambda: now[0], lambda s: now.__setitem__(0, now[0] + s)))
     return StackEngine()

@@ -184,6 +184,8 @@ class StackEngine:
                 return 400, {"message": f"{kind} {rest[0]} is in use"}
             self.writes.append(f"DELETE {path}")
             return (204, None) if self.objects[kind].pop(rest[0], None) else (404, {"message": "not found"})
+        if query.get("rollback") == "previous":
+            body = self.objects[kind][rest[0]]["PreviousSpec"]
         return self.update(kind, rest[0], path, int(query["version"]), body)
 
     def read(self, kind: str, filters: dict[str, Any]) -> tuple[int, Any]:

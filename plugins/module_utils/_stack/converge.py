@@ -6,32 +6,73 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, dataclass, field
 from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import last_words, reasons
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import Look, Memory, Verdict, instant, judge
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import error_of, last_words, reasons
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import Look, Memory, Verdict, instant, judge, moment
 
 PAUSE = 1.0
 NODES_EVERY = 10  # rounds
+LINES = 10  # services a report names
+# What of a task is remembered; its spec may hold passwords.
+OF_TASKS = ("ID", "ServiceID", "Slot", "NodeID", "DesiredState", "Status", "CreatedAt", "UpdatedAt")
+
+
+@dataclass
+class Waiting:
+    """A wait that can be put down and taken up again by another process: plain data.
+
+    :ivar touched: service name -> create, update or unchanged.
+    :ivar waited: seconds so far.
+    :ivar known: service name -> what the looks so far showed.
+    :ivar verdicts: service name -> (good, text).
+    :ivar max_failures: a service whose tasks have failed so often will not arrive; 0: never mind.
+    """
+
+    stack: str
+    touched: dict[str, str]
+    timeout: float
+    max_failures: int = 0
+    waited: float = 0
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    verdicts: dict[str, list[Any]] = field(default_factory=dict)
 
 
 class Watch:
-    """What a wait knows of a stack; two requests a round, whatever the number of services.
+    """What a wait knows of a stack; two requests a round, whatever the number of services."""
 
-    :param touched: service name -> create, update or unchanged.
-    """
-
-    def __init__(self, client: Client, stack: str, touched: dict[str, str], now: Callable[[], float] = time.time) -> None:
-        self._client, self._stack, self._touched, self._now = client, stack, touched, now
-        self._memories = {name: Memory() for name in touched}
+    def __init__(self, client: Client, waiting: Waiting, now: Callable[[], float] = time.time) -> None:
+        self._client, self._waiting, self._now = client, waiting, now
+        self._stack, self._touched = waiting.stack, waiting.touched
+        self._memories = {name: Memory(**waiting.known.get(name, {})) for name in waiting.touched}
         self._nodes: list[dict[str, Any]] = []
         self._rounds = 0
-        self.verdicts: dict[str, Verdict] = {}
+        self.verdicts = {name: Verdict(*verdict) for name, verdict in waiting.verdicts.items()}
         self.services: dict[str, dict[str, Any]] = {}
+
+    def put_down(self) -> None:
+        """Keep what was seen, for another watch to go on with."""
+        for name, memory in self._memories.items():
+            for ident, task in memory.failures.items():
+                memory.failures[ident] = {key: task[key] for key in OF_TASKS if key in task}
+            self._waiting.known[name] = asdict(memory)
+        self._waiting.verdicts = {name: [verdict.good, verdict.text] for name, verdict in self.verdicts.items()}
+
+    def report(self) -> list[str]:
+        """What each open service is doing, in a line, with its newest error."""
+        lines = []
+        for name in self.open:
+            memory, service = self._memories[name], self.services.get(name)
+            newest = max(memory.failures.values(), key=moment, default=None)
+            error = f", {len(memory.failures)} failed, the last one: {error_of(newest)}" if newest else ""
+            lines.append(f"{name}: {progress(service) if service else 'not seen yet'}{error}")
+        more = len(lines) - LINES
+        return lines[:LINES] + ([f"and {more} more services"] if more > 0 else [])
 
     @property
     def open(self) -> list[str]:
@@ -54,7 +95,9 @@ class Watch:
                 self.verdicts[name] = Verdict(False, "somebody has removed it meanwhile")
                 continue
             own = [task for task in tasks if task["ServiceID"] == service["ID"]]
-            verdict = judge(Look(service, own, self.nodes_down(), now, self._touched[name]), self._memories[name])
+            verdict = judge(
+                Look(service, own, self.nodes_down(), now, self._touched[name], self._waiting.max_failures), self._memories[name]
+            )
             if verdict:
                 self.verdicts[name] = verdict
 
@@ -89,35 +132,39 @@ def progress(service: dict[str, Any]) -> str:
 
 def wait_for_stack(
     client: Client,
-    stack: str,
-    touched: dict[str, str],
-    timeout: float,
+    waiting: Waiting,
+    seconds: float = 0,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.time,
-) -> dict[str, str]:
+) -> tuple[dict[str, str] | None, list[str]]:
     """Wait until every service has a verdict.
 
-    :returns: service name -> what it has come to.
+    :param seconds: come back after so long at the latest; 0: when it is over.
+    :returns: (service name -> what it has come to, nothing) or (None, what each is doing) when there is more to wait.
     :raises SwarmError: a service failed, or the time is over.
     """
-    watch, end = Watch(client, stack, touched, now), clock() + timeout
-    trouble = ""
+    watch, begin = Watch(client, waiting, now), clock()
+    before, limit = waiting.waited, min(seconds or waiting.timeout, waiting.timeout - waiting.waited)
     while True:
+        trouble = ""
         try:
             watch.look()
-            trouble = ""
         except SwarmError as error:  # a change of leader passes
             trouble = f" ({error})"
-        if not watch.open or clock() >= end:
+        waiting.waited = before + clock() - begin
+        if not watch.open or waiting.waited - before >= limit:
             break
         sleep(PAUSE)
+    if watch.open and waiting.waited < waiting.timeout:
+        watch.put_down()
+        return None, watch.report()
     failed = {name: verdict.text for name, verdict in watch.verdicts.items() if not verdict.good}
     for name in watch.open:
         seen = progress(watch.services[name]) if name in watch.services else "not seen"
-        failed[name] = f"{seen} after {timeout:g} s{trouble}"
+        failed[name] = f"{seen} after {waiting.timeout:g} s{trouble}"
     if failed:
         told = "; ".join(watch.explain(name, cause) for name, cause in sorted(failed.items()))
         advice = "Correct it and run again" + (", or give a longer wait_timeout" if watch.open else "")
-        raise SwarmError(f"Could not deploy stack '{stack}': {told}. {advice}.")
-    return {name: watch.verdicts[name].text for name in sorted(touched)}
+        raise SwarmError(f"Could not deploy stack '{waiting.stack}': {told}. {advice}.")
+    return {name: watch.verdicts[name].text for name in sorted(waiting.touched)}, []

@@ -12,7 +12,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, order, plan, remove, sources
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import wait_for_stack
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import Ending, finish, go_back
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import NOT_TOLD, Rules
@@ -41,6 +42,8 @@ class Wish:
     wait_for_dependencies: bool = False
     wait: bool = True
     wait_timeout: float = 300
+    max_failures: int = 0
+    rollback: bool = False
 
     @property
     def depends_on(self) -> dict[str, list[str]]:
@@ -71,12 +74,26 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
         if check:
             return outcome
         touched = {item.name: item.action for item in operations if item.kind == "services" and item.after}
+        ending = Ending(
+            Waiting(wish.stack, touched, wish.wait_timeout, wish.max_failures),
+            removals=[[item.kind, item.name, item.object_id] for item in operations if item.action == "remove"],
+            rollback=wish.rollback,
+        )
         if any(item.action in ("create", "update") for item in operations):
-            with_outcome(outcome, lambda: apply(command, client, memory, wish, laid_out, touched))
-    if wish.wait:
-        outcome["services"] = with_outcome(outcome, lambda: wait_for_stack(client, wish.stack, touched, wish.wait_timeout))
-    leftovers.remove(client, operations)
-    return outcome
+            with_outcome(outcome, lambda: written(command, client, memory, wish, laid_out, ending))
+    if not wish.wait:
+        return outcome
+    return {**outcome, **with_outcome(outcome, lambda: finish(client, ending, wish.bundle.get("report_every", 0)))}
+
+
+def written(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, ending: Ending) -> None:
+    """Write; where that fails half way, go back if that is asked for."""
+    try:
+        apply(command, client, memory, wish, laid_out, ending)
+    except SwarmError as error:
+        if wish.rollback:
+            go_back(client, ending, error)
+        raise
 
 
 def with_outcome(outcome: dict[str, Any], work: Callable[[], Any]) -> Any:
@@ -140,30 +157,29 @@ def run(command: str, recorder: Recorder, wish: Wish, laid_out: sources.Sources)
     return recorder, said
 
 
-def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, touched: dict[str, str]) -> None:
-    """Send what differs. Where somebody wrote meanwhile, compare and send again.
-
-    :param touched: service name -> create, update or unchanged; one that was waited for has become unchanged.
-    """
+def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, ending: Ending) -> None:
+    """Send what differs. Where somebody wrote meanwhile, compare and send again."""
     for attempt in range(CONFLICT_ATTEMPTS):
         recorder = Recorder(client, True, memory, replace(wish.rules, assumed={}))
         try:
             run(command, recorder, wish, laid_out)
-            send_in_order(client, recorder, wish, touched)
+            send_in_order(client, recorder, wish, ending)
             return
         except SwarmError:
             if not recorder.conflict or attempt + 1 == CONFLICT_ATTEMPTS:
                 raise
 
 
-def send_in_order(client: Client, recorder: Recorder, wish: Wish, touched: dict[str, str]) -> None:
+def send_in_order(client: Client, recorder: Recorder, wish: Wish, ending: Ending) -> None:
     """Write the services, each after those that it depends on; wait for those first where that is asked for."""
     steps = order.steps([operation.name for operation, _target, _headers in recorder.held], wish.depends_on)
     for number, names in enumerate(steps):
-        recorder.send(names)
+        for name in names:
+            ending.written[name] = recorder.send(name)
         if wish.wait_for_dependencies and number + 1 < len(steps):
-            wait_for_stack(client, wish.stack, {name: touched[name] for name in names}, wish.wait_timeout)
-            touched.update(dict.fromkeys(names, "unchanged"))
+            touched = {name: ending.waiting.touched[name] for name in names}
+            wait_for_stack(client, Waiting(wish.stack, touched, wish.wait_timeout, wish.max_failures))
+            ending.waiting.touched.update(dict.fromkeys(names, "unchanged"))
 
 
 def stray_mounts(operations: list[Operation], laid_out: sources.Sources) -> list[str]:

@@ -184,17 +184,18 @@ class Recorder:
         self._remember(operation)
         return status, {"Content-Type": "application/json"}, json.dumps(reply).encode()
 
-    def send(self, names: list[str]) -> None:
-        """Send the writes of these services, which were held back.
+    def send(self, name: str) -> str:
+        """Send the write of this service, which was held back.
 
-        :raises SwarmError: the Engine refuses one.
+        :returns: create or update.
+        :raises SwarmError: the Engine refuses it.
         """
-        for operation, target, headers in self.held:
-            if operation.name in names:
-                status, _headers, body = self._client.raw("POST", target, headers, json.dumps(operation.spec).encode())
-                if status >= 300:
-                    self.conflict = self.conflict or "update out of sequence" in error_message(body)
-                    raise EngineError(f"{operation.action} service '{operation.name}'", status, error_message(body))
+        operation, target, headers = next(item for item in self.held if item[0].name == name)
+        status, _headers, body = self._client.raw("POST", target, headers, json.dumps(operation.spec).encode())
+        if status >= 300:
+            self.conflict = self.conflict or "update out of sequence" in error_message(body)
+            raise EngineError(f"{operation.action} service '{name}'", status, error_message(body))
+        return operation.action
 
     def _remember(self, operation: Operation) -> None:
         """Later reads of the CLI see what was written, or would have been."""

@@ -35,6 +35,7 @@ class Look:
     :ivar nodes_down: IDs of the nodes that are down.
     :ivar now: seconds since the epoch.
     :ivar touched: create, update or unchanged: what this run did to it.
+    :ivar max_failures: after so many failed tasks it will not arrive; 0: never mind.
     """
 
     service: dict[str, Any]
@@ -42,6 +43,7 @@ class Look:
     nodes_down: set[str]
     now: float
     touched: str
+    max_failures: int = 0
 
     @property
     def name(self) -> str:
@@ -102,6 +104,8 @@ def judge(look: Look, memory: Memory) -> Verdict | None:
         return Verdict(False, "its update was rolled back to the previous version")
     if look.update_state == "rollback_started":
         return None
+    if 0 < look.max_failures <= len(memory.failures):
+        return Verdict(False, f"its tasks have failed {len(memory.failures)} times")
     if "ReplicatedJob" in look.mode or "GlobalJob" in look.mode:
         return judge_job(look, memory)
     live = live_tasks(look.tasks)

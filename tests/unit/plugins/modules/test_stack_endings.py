@@ -1,0 +1,149 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a deployment: a wait in parts, and the way back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible_collections.apiary.swarm.plugins.action import stack as action
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, Watch
+from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
+from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, names, run
+
+
+def bundle(**content: Any) -> str:
+    """What the action plugin hands on."""
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+def in_parts(engine: StackEngine, **options: Any) -> tuple[dict[str, Any], list[str]]:
+    """A run whose wait is done in parts, each by a process of its own; what it told in between."""
+    part, told = run(engine, _bundle=bundle(report_every=4), **options), []
+    first = part
+    while "unfinished" in part:
+        told += part["progress"]
+        part = run(engine, _bundle=bundle(report_every=4, unfinished=json.loads(json.dumps(part["unfinished"]))))
+    return {**first, **part}, told
+
+
+def image(engine: StackEngine, name: str) -> str:
+    """The image of a service."""
+    return engine.named("services", name)["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]
+
+
+def test_a_wait_in_parts_comes_to_the_same_end(engine: StackEngine) -> None:
+    whole, told = in_parts(engine)
+    assert whole["services"] == {"app_db": "1/1 running", "app_web": "1/1 running"}
+    assert told == ["app_web: ? of ? tasks running", "app_db: ? of ? tasks running"]
+    again, told = in_parts(engine)
+    assert (again["changed"], told) == (False, [])
+
+
+def test_a_wait_in_parts_ends_in_time_and_remembers_failures(engine: StackEngine) -> None:
+    engine.task_state, engine.task_error = "failed", "task: non-zero exit (3)"
+    with pytest.raises(SwarmError, match=r"after 20 s .*non-zero exit \(3\)"):
+        in_parts(engine, wait_timeout=20)
+    with pytest.raises(SwarmError, match="service 'app_db': its tasks have failed 1 times"):
+        in_parts(engine, max_failures=1)
+
+
+def test_what_is_put_down_holds_no_spec_of_a_task(engine: StackEngine) -> None:
+    run(engine, wait=False)
+    engine.task_state = "failed"
+    task = engine.task
+    spec = {"ContainerSpec": {"Env": ["PASSWORD=swordfish"]}}
+    engine.task = lambda service: {**task(service), "Spec": spec}  # type: ignore[method-assign]  # a task that tells
+    waiting = Waiting("app", {"app_web": "create"}, 60)
+    watch = Watch(engine.client, waiting, lambda: 1.8e9)
+    watch.look()
+    assert watch.report() == ["app_web: ? of ? tasks running, 1 failed, the last one: failed"]
+    watch.put_down()
+    assert "swordfish" not in json.dumps(waiting.known)
+    assert waiting.known["app_web"]["failures"]
+
+
+def test_a_failed_deployment_is_taken_back_and_fails_nevertheless(engine: StackEngine) -> None:
+    run(engine)
+    read = engine.read
+
+    def broken(kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
+        """Tasks of version 2 do not start."""
+        status, found = read(kind, filters)
+        for item in found if kind == "tasks" else []:
+            if "2" in engine.objects["services"][item["ServiceID"]]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]:
+                item["Status"] = {"State": "preparing"}
+        return status, found
+
+    engine.read = broken  # type: ignore[method-assign]  # an image that cannot be pulled
+    definitions = changed(web={"image": "web:2"}, new={"image": "new:1"})
+    for attempt in (run, in_parts):
+        with pytest.raises(SwarmError, match="service 'app_web': .*preparing.*The stack was taken back to what it was before") as error:
+            attempt(engine, definitions=definitions, rollback=True, wait_timeout=10)
+        assert (image(engine, "app_web"), image(engine, "app_db")) == ("web:1", "db:1")
+        assert names(engine, "services") == {"app_web", "app_db"}
+    assert error.value.details == {} or actions(error.value.details)
+    assert run(engine)["changed"] is False
+
+
+def test_a_write_that_fails_half_way_is_taken_back(engine: StackEngine) -> None:
+    run(engine)
+    update = engine.update
+
+    def late(kind: str, ident: str, path: str, version: int, body: dict[str, Any], *more: Any) -> tuple[int, Any]:
+        if version and body["Name"] == "app_web" and "web:2" in str(body):
+            return 500, {"message": "the disk is full"}
+        return update(kind, ident, path, version, body, *more)
+
+    engine.update = late  # type: ignore[method-assign]  # the second write fails
+    definitions = changed(web={"image": "web:2"}, db={"image": "db:2"})
+    with pytest.raises(SwarmError, match="update service 'app_web': the disk is full .*The stack was taken back"):
+        run(engine, definitions=definitions, rollback=True)
+    assert (image(engine, "app_web"), image(engine, "app_db")) == ("web:1", "db:1")
+    with pytest.raises(SwarmError, match="Leave out either rollback or wait: false"):
+        run(engine, rollback=True, wait=False)
+
+
+class Action(action.ActionModule):
+    """The plugin with a module that answers in parts."""
+
+    def __init__(self, parts: list[dict[str, Any]], no_log: bool = False) -> None:
+        self.parts, self.told, self.bundles = parts, [], []
+        self._task = type("Task", (), {"no_log": no_log})()
+        self._display = type("Display", (), {"display": lambda _self, line, stderr: self.told.append((line, stderr))})()
+
+    def _execute_module(self, module_name: str, module_args: dict[str, Any], **_more: Any) -> dict[str, Any]:
+        self.bundles.append(json.loads(base64.b64decode(module_args["_bundle"])))
+        return self.parts.pop(0)
+
+
+PART = {"changed": True, "progress": ["app_web: 1 of 2 tasks running"], "unfinished": {"waiting": 1}, "services": {}, "invocation": 2}
+
+
+def test_a_person_is_told_between_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for callback, stderr in (("default", False), ("ansible.builtin.default", False), ("ansible.posix.json", True)):
+        monkeypatch.setattr(constants, "DEFAULT_STDOUT_CALLBACK", callback, raising=False)
+        plugin = Action([PART, {"changed": True, "services": {"app_web": "2/2 running"}}])
+        whole = plugin._followed({**PART, "changed": False, "plan": [1], "invocation": 1}, {"name": "app"}, {})
+        assert whole == {"changed": False, "plan": [1], "services": {"app_web": "2/2 running"}, "invocation": 1}
+        assert plugin.told == [("stack app: app_web: 1 of 2 tasks running", stderr)] * 2
+        assert plugin.bundles[0] == {"unfinished": {"waiting": 1}, "report_every": 4}
+
+
+def test_a_failure_in_a_later_part_comes_with_the_plan() -> None:
+    plugin = Action([{"failed": True, "msg": "no", "changed": False}], no_log=True)
+    whole = plugin._followed({**PART, "plan": [1]}, {"name": "app"}, {})
+    assert whole == {"changed": True, "plan": [1], "failed": True, "msg": "no", "invocation": 2}
+    assert plugin.told == []
+
+
+def test_what_was_done_in_one_part_is_handed_on_as_it_is(tmp_path: Path) -> None:
+    done = {"changed": False, "plan": [], "services": {}, "invocation": 1}
+    assert Action([])._followed(done, {}, {}) == done
