@@ -9,9 +9,11 @@ Here is also where YAML can be read: what the docker command does not say of a f
 from __future__ import annotations
 
 import base64
+import getpass
 import json
 import os
 import re
+import socket
 from typing import Any, Callable, Iterator
 
 import yaml
@@ -72,7 +74,8 @@ class ActionModule(ActionBase):
         """Take out of the arguments what is packed, and pack it."""
         bundle: dict[str, Any] = {"definitions": as_list(arguments.pop("definitions", None)), "env": arguments.pop("env", {}) or {}}
         stack = arguments.get("name", "")
-        if arguments.get("state") == "absent":
+        bundle["who"] = f"{getpass.getuser()}@{socket.gethostname()}"
+        if arguments.get("state", "present") != "present":
             arguments.pop("files", None)
         else:
             texts = []

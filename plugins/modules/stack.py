@@ -120,9 +120,21 @@ options:
     description:
       - V(present) deploys the stack. This needs O(files) or O(definitions).
       - V(absent) removes it, and returns when its services, tasks, networks, configs and secrets are all gone. Volumes stay.
+      - V(rolled_back) makes its services what they were at a O(release), without any file. Services that it did not have are removed.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, rolled_back]
     default: present
+  release:
+    description:
+      - The number of the release to go back to, for O(state=rolled_back). Without it, the one before the newest.
+      - It fails, and changes nothing, if a version of a config or secret that the release needs is gone; see O(keep_versions).
+    type: int
+  keep_releases:
+    description:
+      - How many releases stay. Each change leaves one when all runs, as a config of the Swarm that holds the services' definitions, when
+        they were made, by whom, and what had changed. M(apiary.swarm.stack_info) lists them. V(0) leaves none, and so does O(wait=false).
+    type: int
+    default: 10
   wait_for_dependencies:
     description:
       - Services are written in the order of C(depends_on) in the Compose files, each after those that it depends on. With this they also
@@ -175,6 +187,7 @@ attributes:
 author:
   - The apiary.swarm authors (@apiary)
 seealso:
+  - module: apiary.swarm.stack_info
   - module: apiary.swarm.registry_stack
 """
 
@@ -198,6 +211,11 @@ EXAMPLES = r"""
             image: registry.example.org:5000/redis:8
             deploy:
               endpoint_mode: dnsrr
+
+- name: Go back to what the shop was before its last change
+  apiary.swarm.stack:
+    name: shop
+    state: rolled_back
 
 - name: Remove the shop
   apiary.swarm.stack:
@@ -246,6 +264,11 @@ services:
   sample:
     shop_web: 3/3 running
     shop_migrate: ran to completion
+release:
+  description: The number of the release that the change has left.
+  returned: when something has changed and all runs
+  type: int
+  sample: 7
 diff:
   description: The objects that change, before and after, as Compose files have them. Values are hidden as in RV(plan).
   returned: success, and when a plan cannot be carried out or does not work
@@ -259,6 +282,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.back import rolled_back
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import IMAGE_OPTIONS, Flags, Login
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import finish, unpacked
@@ -286,7 +310,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
             kind: {"type": "list", "elements": "str", "default": [], "no_log": False} for kind in ("networks", "configs", "secrets")
         },
     },
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "rolled_back"], "default": "present"},
+    "release": {"type": "int"},
+    "keep_releases": {"type": "int", "default": 10},
     "wait_for_dependencies": {"type": "bool", "default": False},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
@@ -329,8 +355,9 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         wait_timeout=params["wait_timeout"],
         max_failures=params["max_failures"],
         rollback=params["rollback"],
+        keep_releases=params["keep_releases"],
     )
-    if not (wish.files or wish.definitions or bundle.get("files")):
+    if params["state"] == "present" and not (wish.files or wish.definitions or bundle.get("files")):
         raise SwarmError(f"Could not deploy stack '{wish.stack}': there is nothing to deploy. Give files or definitions.")
     if wish.keep_versions < 1:
         raise SwarmError(f"Could not deploy stack '{wish.stack}': no version would be kept. Give keep_versions 1 or more.")
@@ -353,6 +380,8 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
         return {"changed": True, **finish(client, unpacked(bundle["unfinished"]), bundle["report_every"])}
     if params["state"] == "absent":
         return absent(client, converge.check, params["name"], params["wait_timeout"])
+    if params["state"] == "rolled_back":
+        return rolled_back(client, converge.check, desired_stack(params), params["release"])
     return present(client, converge.check, desired_stack(params))
 
 

@@ -23,6 +23,7 @@ DEFAULTS: dict[str, Any] = {
     **{name: option.get("default") for name, option in stack.OPTIONS.items()},
     "name": "app",
     "definitions": [DEFINITION],
+    "keep_releases": 0,
 }
 
 

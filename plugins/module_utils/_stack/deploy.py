@@ -27,6 +27,7 @@ class Wish:
     :ivar files: Compose files on this host.
     :ivar bundle: those that came with the task.
     :ivar keep_versions: how many versions of a config or secret stay.
+    :ivar keep_releases: how many releases stay; 0: none is made.
     """
 
     stack: str
@@ -44,6 +45,7 @@ class Wish:
     wait_timeout: float = 300
     max_failures: int = 0
     rollback: bool = False
+    keep_releases: int = 0
 
     @property
     def depends_on(self) -> dict[str, list[str]]:
@@ -73,17 +75,25 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
         refuse(wish.stack, problems + circles(wish) + refusals(recorder), outcome)
         if check:
             return outcome
-        touched = {item.name: item.action for item in operations if item.kind == "services" and item.after}
-        ending = Ending(
-            Waiting(wish.stack, touched, wish.wait_timeout, wish.max_failures),
-            removals=[[item.kind, item.name, item.object_id] for item in operations if item.action == "remove"],
-            rollback=wish.rollback,
-        )
+        ending = ending_of(wish, operations, outcome)
         if any(item.action in ("create", "update") for item in operations):
             with_outcome(outcome, lambda: written(command, client, memory, wish, laid_out, ending))
     if not wish.wait:
         return outcome
     return {**outcome, **with_outcome(outcome, lambda: finish(client, ending, wish.bundle.get("report_every", 0)))}
+
+
+def ending_of(wish: Wish, operations: list[Operation], outcome: dict[str, Any]) -> Ending:
+    """What is left to do when all is written."""
+    touched = {item.name: item.action for item in operations if item.kind == "services" and item.after}
+    changed = wish.keep_releases and outcome["changed"]
+    entries = [entry for entry in outcome["plan"] if entry["action"] in plan.WRITES]
+    return Ending(
+        Waiting(wish.stack, touched, wish.wait_timeout, wish.max_failures),
+        removals=[[item.kind, item.name, item.object_id] for item in operations if item.action == "remove"],
+        rollback=wish.rollback,
+        release={"who": wish.bundle.get("who", ""), "entries": entries, "keep": wish.keep_releases} if changed else {},
+    )
 
 
 def written(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, ending: Ending) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers, releases
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
@@ -28,6 +28,7 @@ class Ending:
     :ivar written: service name -> create or update, of those that this run has written.
     :ivar removals: what goes when all runs, as (kind, name, ID).
     :ivar rollback: go back when a service does not arrive.
+    :ivar release: what to record when all runs; empty where nothing has changed.
     :ivar failure: why the stack was taken back; it is on its way there.
     """
 
@@ -36,6 +37,7 @@ class Ending:
     removals: list[list[str]] = field(default_factory=list)
     rollback: bool = False
     failure: str = ""
+    release: dict[str, Any] = field(default_factory=dict)
 
     def packed(self) -> dict[str, Any]:
         """As plain data."""
@@ -67,7 +69,9 @@ def finish(client: Client, ending: Ending, seconds: float = 0) -> dict[str, Any]
     if ending.failure:
         raise SwarmError(f"{ending.failure} The stack was taken back to what it was before.")
     leftovers.remove(client, [Operation(kind, name, "remove", object_id=ident) for kind, name, ident in ending.removals])
-    return {"services": services}
+    if not ending.release:
+        return {"services": services}
+    return {"services": services, "release": releases.record(client, ending.waiting.stack, **ending.release)}
 
 
 def go_back(client: Client, ending: Ending, error: SwarmError, seconds: float = 0) -> dict[str, Any]:

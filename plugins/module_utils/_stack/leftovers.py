@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, rotate
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, releases, rotate
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.contents import shown
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.remove import delete
@@ -26,7 +26,7 @@ def leftovers(operations: list[Operation], snapshot: Snapshot, stack: str, prune
         gone = too_old(kind, operations + found, snapshot, stack, prune, keep)
         for item in snapshot.of_stack(kind, stack):
             name, ident = name_of(kind, item), id_of(kind, item)
-            if (kind, name) in named:
+            if (kind, name) in named or (kind == "configs" and releases.number_of(item)):
                 continue
             if prune and kind == "services":
                 before = normal.service(item["Spec"], snapshot.network_names)

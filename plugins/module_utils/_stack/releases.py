@@ -1,0 +1,136 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The history of a stack: what each successful change has left, and the way back to it.
+
+A release is a config of the Swarm, so every manager has it, and it goes with the stack. It holds the specs of the
+services, compressed; whoever may read configs may read services too.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import re
+import time
+import zlib
+from typing import Any
+
+from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import rotate
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot, labels_of, name_of
+
+RELEASE_LABEL = "apiary.swarm.release"
+# Swarm takes configs of up to 1000 KB.
+LARGEST = 900_000
+# What a person is told of a release; the rest is for going back.
+TOLD = ("release", "when", "who", "what", "images")
+
+
+def number_of(item: dict[str, Any]) -> int:
+    """The number of a release; 0 for any other config."""
+    text = labels_of("configs", item).get(RELEASE_LABEL, "")
+    return int(text) if re.fullmatch(r"\d{1,9}", text) else 0
+
+
+def of_stack(configs: list[dict[str, Any]], stack: str) -> list[dict[str, Any]]:
+    """The releases of a stack as they are stored, the newest first."""
+    own = [item for item in configs if number_of(item) and labels_of("configs", item).get(STACK_LABEL) == stack]
+    return sorted(own, key=number_of, reverse=True)
+
+
+def read(item: dict[str, Any]) -> dict[str, Any]:
+    """The content of a stored release; empty when it cannot be read."""
+    try:
+        return json.loads(zlib.decompress(base64.b64decode(item["Spec"].get("Data") or "")))
+    except (ValueError, zlib.error):
+        return {}
+
+
+def history(configs: list[dict[str, Any]], stack: str) -> list[dict[str, Any]]:
+    """What a person is told of all releases, the newest first."""
+    return [{name: found.get(name) for name in TOLD} for found in (read(item) for item in of_stack(configs, stack)) if found]
+
+
+def content(number: int, who: str, entries: list[dict[str, Any]], services: list[dict[str, Any]], names: dict[str, str]) -> dict[str, Any]:
+    """A release.
+
+    :param entries: the plan that led to it, as the user got it.
+    :param services: those of the stack, as listed.
+    :param names: network ID -> name.
+    """
+    specs = {service["Spec"]["Name"]: by_names(service["Spec"], names) for service in services}
+    return {
+        "release": number,
+        "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "who": who,
+        "what": [
+            {"kind": entry["kind"], "name": entry["name"], "action": entry["action"], "changes": [change[0] for change in entry["changes"]]}
+            for entry in entries
+            if entry["action"] in ("create", "update", "remove")
+        ],
+        "images": {name: spec["TaskTemplate"]["ContainerSpec"]["Image"] for name, spec in specs.items()},
+        "services": specs,
+    }
+
+
+def by_names(spec: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A service's spec that names its networks, whose IDs change when a stack is removed and made again."""
+    spec = copy.deepcopy(spec)
+    for item in spec["TaskTemplate"].get("Networks") or []:
+        item["Target"] = names.get(item["Target"], item["Target"])
+    return spec
+
+
+def record(client: Client, stack: str, who: str, entries: list[dict[str, Any]], keep: int) -> int | None:
+    """Leave a release, and take away the oldest ones.
+
+    :returns: its number; nothing when the stack is too large for one.
+    """
+    snapshot = Snapshot(client)
+    stored = of_stack(snapshot.all("configs"), stack)
+    number = number_of(stored[0]) + 1 if stored else 1
+    release = content(number, who, entries, snapshot.of_stack("services", stack), snapshot.network_names)
+    data = base64.b64encode(zlib.compress(json.dumps(release).encode(), 9)).decode()
+    if len(data) > LARGEST:
+        return None
+    labels = {STACK_LABEL: stack, RELEASE_LABEL: str(number)}
+    name = rotate.versioned_name(f"{stack}_release", str(number))
+    body = {"Name": name, "Labels": labels, "Data": data}
+    client.call(f"record release {number} of stack '{stack}'", "POST", "/configs/create", None, body)
+    for item in stored[max(keep, 1) - 1 :]:
+        client.call(f"remove config '{item['Spec']['Name']}'", "DELETE", f"/configs/{item['ID']}")
+    return number
+
+
+def chosen(configs: list[dict[str, Any]], stack: str, number: int | None) -> dict[str, Any]:
+    """The release to go back to: that of the number, or the one before the newest.
+
+    :raises SwarmError: there is none.
+    """
+    stored = of_stack(configs, stack)
+    wanted = stored[1:2] if number is None else [item for item in stored if number_of(item) == number]
+    found = read(wanted[0]) if wanted else {}
+    if not found:
+        known = ", ".join(str(number_of(item)) for item in stored) or "none"
+        what = "no earlier release" if number is None else f"no release {number}"
+        raise SwarmError(f"Could not roll back stack '{stack}': there is {what}. Choose one of those that are kept: {known}.")
+    return found
+
+
+def restored(spec: dict[str, Any], snapshot: Snapshot) -> tuple[dict[str, Any], list[str]]:
+    """(a recorded spec with the IDs of today, the configs, secrets and networks that are gone)."""
+    spec = copy.deepcopy(spec)
+    gone = []
+    container = spec["TaskTemplate"].get("ContainerSpec") or {}
+    for kind, (key, ident, name) in rotate.REFERENCES.items():
+        for item in container.get(key) or []:
+            live = next((one for one in snapshot.all(kind) if name_of(kind, one) == item[name]), None)
+            gone += [] if live else [f"{kind[:-1]} '{item[name]}'"]
+            item[ident] = live["ID"] if live else item[ident]
+    for item in spec["TaskTemplate"].get("Networks") or []:
+        gone += [] if snapshot.find("networks", item["Target"]) else [f"network '{item['Target']}'"]
+    return spec, gone
