@@ -61,11 +61,12 @@ class Wish:
 
 def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
     """The stack is there as its definition says and runs; in check mode, what that would take."""
-    if not in_control(client, check, wish.stack, "deploy"):
+    info = in_control(client, check, wish.stack, "deploy")
+    if not info:
         return unknown_plan(wish.stack)
     command = cli.find(wish.stack)
     with sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle) as laid_out:
-        memory = Memory()
+        memory = Memory(info)
         rules = wish.rules if check else replace(wish.rules, assumed={})
         recorder, said = run(command, Recorder(client, False, memory, rules), wish, laid_out)
         operations = recorder.operations
@@ -131,15 +132,16 @@ def manages(client: Client) -> bool:
     return bool(client.info()["Swarm"].get("ControlAvailable"))
 
 
-def in_control(client: Client, check: bool, stack: str, verb: str) -> bool:
-    """Whether the stacks can be asked for; not so in check mode before there is a swarm.
+def in_control(client: Client, check: bool, stack: str, verb: str) -> dict[str, Any]:
+    """What the Engine says of itself, if the stacks can be asked for; nothing in check mode before there is a swarm.
 
     :raises SwarmError: only a manager knows the stacks.
     """
-    if manages(client):
-        return True
-    if check and client.info()["Swarm"]["LocalNodeState"] == "inactive":
-        return False
+    info = client.info()
+    if info["Swarm"].get("ControlAvailable"):
+        return info
+    if check and info["Swarm"]["LocalNodeState"] == "inactive":
+        return {}
     raise SwarmError(f"Could not {verb} stack '{stack}': this host does not manage a swarm. Run the task on a manager that is in control.")
 
 

@@ -36,11 +36,13 @@ STUCK = ("paused", "rollback_paused")
 class Memory:
     """What a plan learned and the run that applies it need not ask again.
 
+    :ivar info: what the Engine says of itself; empty if it has to be asked.
     :ivar distribution: answers of the registry by (image, credentials).
     :ivar secrets: by ID, whether a stored secret has the wanted content; None: could not be found out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, info: dict[str, Any] | None = None) -> None:
+        self.info = info or {}
         self.distribution: dict[tuple[str, str], Answer] = {}
         self.secrets: dict[str, bool | None] = {}
 
@@ -141,6 +143,8 @@ class Recorder:
     def _pass_read(self, method: str, target: str, path: str, headers: dict[str, str]) -> Answer:
         if not PASSED_READS.match(path):
             return self._refuse(method, path)
+        if path in ("/_ping", "/info") and self._memory.info:
+            return known(self._memory.info if path == "/info" else None, self._client.api_version)
         if not path.startswith("/distribution/"):
             return self._client.raw(method, target, headers, None)
         key = path, registry_auth(headers)
@@ -297,6 +301,13 @@ WRITES: list[tuple[str, Callable[..., Operation]]] = [
     (r"^/services/create$", Recorder._create_service),
     (r"^/services/([^/]+)/update$", Recorder._update_service),
 ]
+
+
+def known(info: dict[str, Any] | None, api_version: str) -> Answer:
+    """What the CLI asks for first, and we know already: the Engine's API version, and that it manages a swarm."""
+    if info:
+        return ok(info)
+    return 200, {"Api-Version": api_version, "Ostype": "linux", "Docker-Experimental": "false", "Content-Type": "text/plain"}, b"OK"
 
 
 def registry_auth(headers: dict[str, str]) -> str:
