@@ -159,8 +159,9 @@ options:
     default: 0
   rollback:
     description:
-      - When a service does not arrive, take the whole stack back. Services that this run has updated get their previous definition again,
-        and those that it has created are removed. The task waits for that, for O(wait_timeout) again, and fails nevertheless.
+      - When a service does not arrive, take the whole stack back to where it ran, which is its newest release. Without one, services that
+        this run has updated get their previous definition again, and those that it has created are removed.
+      - The task waits for that, for O(wait_timeout) again, and fails nevertheless.
     type: bool
     default: false
   _bundle:

@@ -175,6 +175,8 @@ class StackEngine:
         """The answer to one request."""
         kind, *rest = path.strip("/").split("/")
         if method in ("GET", "HEAD"):
+            if kind == "services" and rest:
+                return 200, self.objects[kind][rest[0]]
             return self.read(kind, json.loads(query.get("filters", "{}")))
         if rest == ["create"]:
             return self.store(kind, path, body)

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers, releases
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers, releases, restore
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.remove import delete
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot
 
 
 @dataclass
@@ -59,7 +60,7 @@ def finish(client: Client, ending: Ending, seconds: float = 0) -> dict[str, Any]
         services, report = wait_for_stack(client, ending.waiting, seconds)
     except SwarmError as error:
         if ending.failure:
-            raise SwarmError(f"{ending.failure} It could not be taken back to what it was either: {error}") from error
+            raise SwarmError(f"{ending.failure} It could not be taken back to where it ran either: {error}") from error
         if not ending.rollback:
             raise
         return go_back(client, ending, error, seconds)
@@ -67,7 +68,7 @@ def finish(client: Client, ending: Ending, seconds: float = 0) -> dict[str, Any]
         head = "going back: " if ending.failure else ""
         return {"services": {}, "progress": [head + line for line in report], "unfinished": ending.packed()}
     if ending.failure:
-        raise SwarmError(f"{ending.failure} The stack was taken back to what it was before.")
+        raise SwarmError(f"{ending.failure} The stack was taken back to where it ran.")
     leftovers.remove(client, [Operation(kind, name, "remove", object_id=ident) for kind, name, ident in ending.removals])
     if not ending.release:
         return {"services": services}
@@ -75,31 +76,49 @@ def finish(client: Client, ending: Ending, seconds: float = 0) -> dict[str, Any]
 
 
 def go_back(client: Client, ending: Ending, error: SwarmError, seconds: float = 0) -> dict[str, Any]:
-    """Undo what this run has done to services, and wait for that: created ones go, updated ones get their previous spec again.
+    """Bring the stack back to where it ran, and wait for that: to its newest release, or else to what it was before this run.
 
     :raises SwarmError: the error, when that is done.
     """
     waiting = ending.waiting
-    label = {f"{STACK_LABEL}={waiting.stack}": True}
-    there = {service["Spec"]["Name"]: service for service in client.services({"label": label})}
-    for name, action in ending.written.items():
-        if name not in there:
-            continue
-        if action == "create":
-            service = there.pop(name)
-            delete(client, Operation("services", name, "remove", object_id=service["ID"]))
-        elif not (there[name].get("UpdateStatus") or {}).get("State", "").startswith("rollback"):
-            take_back(client, there[name])
-    stay = {name: "unchanged" for name in waiting.touched if name in there}
-    again = Ending(Waiting(waiting.stack, stay, waiting.timeout), failure=str(error))
+    touched = to_release(client, waiting.stack)
+    if touched is None:
+        touched = undone(client, waiting, ending.written)
+    again = Ending(Waiting(waiting.stack, touched, waiting.timeout), failure=str(error))
     return finish(client, again, seconds)
 
 
-def take_back(client: Client, service: dict[str, Any]) -> None:
-    """Give one service its previous spec, as C(docker service rollback) does."""
-    name, query = service["Spec"]["Name"], {"version": service["Version"]["Index"], "rollback": "previous"}
-    try:
-        client.call(f"roll back service '{name}'", "POST", f"/services/{service['ID']}/update", query, service["Spec"])
-    except EngineError as error:
-        if "does not have a previous spec" not in error.message:
-            raise
+def to_release(client: Client, stack: str) -> dict[str, str] | None:
+    """Make the services what they were when the stack ran last.
+
+    :returns: what was done to each; nothing where there is no release, or none that can be gone back to.
+    """
+    snapshot = Snapshot(client)
+    stored = releases.of_stack(snapshot.all("configs"), stack)
+    release = releases.read(stored[0]) if stored else {}
+    operations = restore.way_back(release, snapshot, stack) if release else []
+    if not release or any(operation.problem for operation in operations):
+        return None
+    restore.write(client, operations, {})
+    for operation in operations:
+        if operation.action == "remove":
+            delete(client, operation)
+    return {operation.name: operation.action for operation in operations if operation.action != "remove"}
+
+
+def undone(client: Client, waiting: Waiting, written: dict[str, str]) -> dict[str, str]:
+    """Undo what this run has done to services: created ones go, updated ones get their previous spec again.
+
+    :param written: service name -> create or update.
+    :returns: the services to wait for.
+    """
+    label = {f"{STACK_LABEL}={waiting.stack}": True}
+    there = {service["Spec"]["Name"]: service for service in client.services({"label": label})}
+    for name, action in written.items():
+        service = there.get(name)
+        if service is not None and action == "create":
+            delete(client, Operation("services", name, "remove", object_id=there.pop(name)["ID"]))
+        elif service is not None and not (service.get("UpdateStatus") or {}).get("State", "").startswith("rollback"):
+            # As "docker service rollback" does.
+            restore.update(client, service["ID"], name, service["Spec"], {"rollback": "previous"})
+    return {name: "unchanged" for name in waiting.touched if name in there}

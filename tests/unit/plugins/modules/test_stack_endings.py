@@ -72,24 +72,42 @@ def test_what_is_put_down_holds_no_spec_of_a_task(engine: StackEngine) -> None:
 
 def test_a_failed_deployment_is_taken_back_and_fails_nevertheless(engine: StackEngine) -> None:
     run(engine)
-    read = engine.read
-
-    def broken(kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
-        """Tasks of version 2 do not start."""
-        status, found = read(kind, filters)
-        for item in found if kind == "tasks" else []:
-            if "2" in engine.objects["services"][item["ServiceID"]]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]:
-                item["Status"] = {"State": "preparing"}
-        return status, found
-
-    engine.read = broken  # type: ignore[method-assign]  # an image that cannot be pulled
+    broken_from(engine, "web:2")
     definitions = changed(web={"image": "web:2"}, new={"image": "new:1"})
     for attempt in (run, in_parts):
-        with pytest.raises(SwarmError, match="service 'app_web': .*preparing.*The stack was taken back to what it was before") as error:
+        with pytest.raises(SwarmError, match="service 'app_web': .*preparing.*The stack was taken back to where it ran") as error:
             attempt(engine, definitions=definitions, rollback=True, wait_timeout=10)
         assert (image(engine, "app_web"), image(engine, "app_db")) == ("web:1", "db:1")
         assert names(engine, "services") == {"app_web", "app_db"}
     assert error.value.details == {} or actions(error.value.details)
+    assert run(engine)["changed"] is False
+
+
+def broken_from(engine: StackEngine, *versions: str) -> None:
+    """Tasks of app_web with one of these images do not start."""
+    read = engine.read
+
+    def broken(kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
+        status, found = read(kind, filters)
+        for item in found if kind == "tasks" else []:
+            if engine.objects["services"][item["ServiceID"]]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] in versions:
+                item["Status"] = {"State": "preparing"}
+        return status, found
+
+    engine.read = broken  # type: ignore[method-assign]  # an image that cannot be pulled
+
+
+def test_the_way_back_leads_past_what_never_ran(engine: StackEngine) -> None:
+    run(engine, keep_releases=3)
+    broken_from(engine, "web:2", "web:3")
+    with pytest.raises(SwarmError, match=r"longer wait_timeout\.$"):
+        run(engine, definitions=changed(web={"image": "web:2"}, new={"image": "new:1"}), keep_releases=3, wait_timeout=10)
+    engine.interrupted = 1
+    for definitions in (changed(web={"image": "web:3"}), changed(web={"image": "web:2"}, new={"image": "new:1"})):
+        with pytest.raises(SwarmError, match="The stack was taken back to where it ran"):
+            run(engine, definitions=definitions, keep_releases=3, rollback=True, wait_timeout=10)
+        assert image(engine, "app_web") == "web:1"
+        assert names(engine, "services") == {"app_web", "app_db"}
     assert run(engine)["changed"] is False
 
 
