@@ -1,0 +1,119 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets rotate, stacks come back right after they went, and a wrong file is a sentence."""
+
+from __future__ import annotations
+
+import pytest
+from stack_stories import IMAGE, Stack, plan_of, service
+
+ROTATIONS, RETURNS, KEPT = 10, 20, 2
+OK = {"image": IMAGE}
+
+
+def secrets(lab):
+    return {item["Spec"]["Name"] for item in lab.get("/secrets")}
+
+
+def named(service_, key="Spec"):
+    """The names of the secrets of a service."""
+    return [item["SecretName"] for item in service_[key]["TaskTemplate"]["ContainerSpec"]["Secrets"]]
+
+
+def test_a_secret_of_two_services_rotates_and_only_the_kept_versions_stay(lab, tmp_path):
+    stack = Stack(lab, tmp_path, "rotate")
+    stack.run(state="absent")
+    host = lab.host("manager2")
+    host.check_output("docker secret rm rotate_pw-alike >/dev/null 2>&1; echo x | docker secret create rotate_pw-alike -")
+    file = tmp_path / "pw"
+    given = {"services": {name: service(secrets=["pw"]) for name in ("one", "two")}, "secrets": {"pw": {"file": str(file)}}}
+    options = {"definitions": [{"version": "3.9", **given}], "keep_versions": KEPT}
+    for number in range(ROTATIONS):
+        file.write_text(f"secret {number}", encoding="utf-8")
+        predicted, done, again = stack.runs({"check": True}, {}, {}, **options)
+        assert not done.get("failed") and predicted["plan"] == done["plan"] and done["changed"] and not again["changed"]
+        current = {named(item)[0] for item in stack.services().values()}
+        assert current == {f"rotate_pw-{number + 1}"}
+    assert {name for name in secrets(lab) if name.startswith("rotate_")} == {"rotate_pw-alike", "rotate_pw-9", "rotate_pw-10"}
+    host.check_output("docker service rollback --detach rotate_one")
+    lab.until(lambda: stack.services()["one"]["UpdateStatus"]["State"] == "rollback_completed", "the rollback by hand")
+    assert named(stack.services()["one"]) == ["rotate_pw-9"] and lab.running("rotate_one")
+    mended = stack.run(**options)
+    assert set(plan_of(mended)) - {"pw-9"} == {"one"} and not mended.get("failed")
+    stack.run(state="absent")
+    assert {name for name in secrets(lab) if name.startswith("rotate_")} == {"rotate_pw-alike"}
+    host.check_output("docker secret rm rotate_pw-alike")
+
+
+def test_a_stack_comes_back_right_after_it_went(lab, tmp_path):
+    stack = Stack(lab, tmp_path, "comeback")
+    given = {"version": "3.9", "services": {"one": service(networks=["n"]), "two": service(networks=["n"])}, "networks": {"n": {}}}
+    runs = [{"definitions": [given]}, {"state": "absent"}] * RETURNS
+    for number, result in enumerate(stack.runs({"state": "absent"}, *runs)[1:]):
+        assert result["changed"] and not result.get("failed"), (number, result.get("msg"))
+    assert not [item for item in lab.get("/networks") if item["Name"].startswith("comeback")]
+
+
+# (definition, words that must come through)
+WRONG = [
+    ({"services": {"a": {**OK, "foo": 1}}}, "services.a Additional property foo is not allowed"),
+    ({"services": {"a": {**OK, "deploy": {"replicas": "x"}}}}, "services.a.deploy.replicas must be a integer"),
+    ({"services": {"a": {**OK, "command": "${FOO"}}}, "invalid interpolation format"),
+    ({"services": {"a": {**OK, "command": "${FOO?say it}"}}}, "variable FOO of service 'a'.*say it"),
+    ({"services": {"a": {**OK, "command": "$FOO"}}}, "variable FOO of service 'a'.*has no value"),
+    ({"name": "x", "services": {"a": OK}}, "Additional property name is not allowed"),
+    ({"services": {"a": {**OK, "profiles": ["x"]}}}, "profiles is not allowed"),
+    ({"services": {"a": {**OK, "depends_on": {"b": {"condition": "x"}}}}}, "depends_on must be a list"),
+    ({"services": {"a": {**OK, "depends_on": ["b"]}, "b": {**OK, "depends_on": ["a"]}}}, "depends_on leads from service .* back to it"),
+    ({"services": {"a": OK}, "configs": {"c": {"content": "x"}}}, "content is not allowed"),
+    ({"services": {"a": {"command": "x"}}}, "no image specified|image reference must be provided"),
+    (
+        {"services": {"a": {**OK, "networks": ["n"]}}, "networks": {"n": {"external": True, "name": "nosuch"}}},
+        '"nosuch" is declared as external',
+    ),
+    (
+        {"services": {"a": {**OK, "networks": ["n"]}}, "networks": {"n": {"external": True, "name": "docker_gwbridge"}}},
+        "not in the right scope",
+    ),
+    ({"services": {"a": {**OK, "secrets": ["s"]}}}, "undefined secret|secret not found|s"),
+    ({"services": {"a": {**OK, "secrets": ["s"]}}, "secrets": {"s": {"external": True, "name": "nosuch"}}}, "nosuch"),
+    ({"services": {"a": {**OK, "networks": ["n"]}}}, "undefined network"),
+    ({"services": {"a": OK}, "configs": {"c": {"file": "/nowhere/c"}}}, "there is no file '/nowhere/c'"),
+    ({"services": {"a": {**OK, "ports": ["99999:80"]}}}, "ort"),
+    ({"services": {"a": {**OK, "ports": ["x:y"]}}}, "ort"),
+    ({"services": {"a": {**OK, "deploy": {"resources": {"limits": {"memory": "lots"}}}}}}, "invalid size|memory"),
+    ({"services": {"a": {**OK, "healthcheck": {"interval": "soon"}}}}, "interval|duration"),
+    ({"services": {"a": {**OK, "deploy": {"mode": "sometimes"}}}}, "sometimes"),
+    ({"services": {"a": {**OK, "volumes": ["./here:/there"]}}}, "mounts a path relative"),
+    ({"services": {"a": {**OK, "environment": 5}}}, "environment"),
+    ({"services": ["a"]}, "services must be a mapping"),
+    ({"version": "99", "services": {"a": OK}}, "unsupported Compose file version|99"),
+]
+
+
+@pytest.fixture(scope="module")
+def wrong(lab, tmp_path_factory):
+    """What came of each, and what was there before and after."""
+    stack = Stack(lab, tmp_path_factory.mktemp("wrong"), "wrong")
+    before = lab.snapshot()
+    results = stack.runs(*({"definitions": [{"version": "3.9", **definition}]} for definition, _words in WRONG))
+    return results, before, lab.snapshot()
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_a_wrong_file_is_a_sentence(wrong, number):
+    import re
+
+    result = wrong[0][number]
+    assert result.get("failed"), result
+    assert re.match(r"Could not deploy stack 'wrong': .*\.$", result["msg"], re.DOTALL) and "\n" not in result["msg"], result["msg"]
+    assert re.search(WRONG[number][1], result["msg"]), result["msg"]
+
+
+def test_nothing_was_written_for_any_of_them(wrong):
+    _results, before, after = wrong
+    assert not [name for name in after if name not in before and name[0] != "tasks"]
+    assert {key: value for key, value in after.items() if key[0] != "tasks"} == {
+        key: value for key, value in before.items() if key[0] != "tasks"
+    }

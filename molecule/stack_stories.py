@@ -1,0 +1,85 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stacks as the stories run them: through the module, and seen through the Engine API."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+from stories import ROOT
+
+IMAGE = "apiary-lab/python:13"
+# The lab's images are on the node with this label, and the kernel may have no IPVS.
+PLACE = {
+    "endpoint_mode": "dnsrr",
+    "placement": {"constraints": ["node.labels.registry == true"]},
+    "update_config": {"monitor": "300ms", "parallelism": 0},
+    "restart_policy": {"delay": "1s"},
+}
+
+
+def service(*command, **more):
+    """A service of the lab that does nothing, or runs a command."""
+    deploy = copy.deepcopy({**PLACE, **more.pop("deploy", {})})
+    return {
+        "image": IMAGE,
+        "init": True,
+        "stop_grace_period": "1s",
+        "command": list(command) or ["sleep", "100000"],
+        "deploy": deploy,
+        **more,
+    }
+
+
+class Stack:
+    """One stack of a story."""
+
+    def __init__(self, lab, folder, name):
+        self.lab, self.folder, self.name = lab, folder, name
+
+    def runs(self, *runs, **options):
+        """Run the module with these options each; what each run returned."""
+        file = self.folder / "results.json"
+        wanted = [{"name": self.name, **options, **run} for run in runs]
+        given = json.dumps({"runs": wanted, "results_file": str(file)})
+        self.lab.playbook(str(ROOT / "molecule" / "stack.yml"), "-e", given)
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    def run(self, **options):
+        """One run."""
+        return self.runs(options)[0]
+
+    def services(self):
+        """{short name: service} of the stack."""
+        label = json.dumps({"label": {f"com.docker.stack.namespace={self.name}": True}})
+        found = self.lab.get(f"/services?filters={quoted(label)}")
+        return {item["Spec"]["Name"][len(self.name) + 1 :]: item for item in found}
+
+    def tasks(self):
+        """{short name: IDs of the tasks that should run}."""
+        names = {item["ID"]: name for name, item in self.services().items()}
+        found = {name: set() for name in names.values()}
+        for task in self.all_tasks():
+            if task["DesiredState"] != "running":
+                continue
+            found.setdefault(names.get(task["ServiceID"]), set()).add(task["ID"])
+        return found
+
+    def all_tasks(self):
+        """The tasks of the stack, ended ones as well."""
+        label = json.dumps({"label": {f"com.docker.stack.namespace={self.name}": True}})
+        return self.lab.get(f"/tasks?filters={quoted(label)}")
+
+
+def quoted(text):
+    """Text for a URL."""
+    from urllib.parse import quote
+
+    return quote(text)
+
+
+def plan_of(result):
+    """{short name: entry} of what a plan does not leave unchanged."""
+    return {entry["name"].partition("_")[2]: entry for entry in result["plan"] if entry["action"] != "unchanged"}
