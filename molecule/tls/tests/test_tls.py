@@ -242,7 +242,7 @@ def test_bad_input_changes_nothing_anywhere(lab, tmp_path):
         ({"engine_tls_directory": "~/tls"}, "not an absolute path"),
         (external(expired), "expired"),
         (external(no_ca), "ca.crt"),
-        (external(foreign, key=expired), "does not belong"),
+        (external(foreign, key=expired), "belongs to another"),
         (external(locked, passphrase="wrong and long"), "passphrase"),
         (external(tmp_path / "nowhere"), "nowhere"),
     ]:
