@@ -35,11 +35,17 @@ SECOND = {"tls_ca": "ca-2"}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_earlier_ca():
-    """The lab's CA is this story's own."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
+def no_earlier_ca(lab):
+    """The lab's CA is this story's own, and so are the certificates of its hosts."""
+
+    def clear():
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        for name in HOSTS:
+            lab.host(name).check_output("rm -rf /etc/docker/tls")
+
+    clear()
     yield
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    clear()
 
 
 def site(lab, check=True, more=(), **variables):
