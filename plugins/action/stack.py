@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
         """Take out of the arguments what is packed, and pack it."""
         bundle: dict[str, Any] = {"definitions": as_list(arguments.pop("definitions", None)), "env": arguments.pop("env", {}) or {}}
         stack = arguments.get("name", "")
-        bundle["who"] = f"{getpass.getuser()}@{socket.gethostname()}"
+        bundle["who"] = f"{user()}@{socket.gethostname()}"
         if arguments.get("state", "present") != "present":
             arguments.pop("files", None)
         else:
@@ -139,6 +139,14 @@ class ActionModule(ActionBase):
                 return base64.b64encode(stream.read()).decode()
         finally:
             self._loader.cleanup_tmp_file(real)
+
+
+def user() -> str:
+    """Who runs this; in a container that may be a bare number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid={os.getuid()}"
 
 
 def packed(bundle: dict[str, Any]) -> str:

@@ -135,6 +135,16 @@ def test_files_on_the_manager_are_looked_into_as_well(action: Action) -> None:
     assert "unset" not in action.bundle(files=["compose.yml"], state="absent")
 
 
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 4711"), OSError("No username set in the environment")])
+def test_somebody_without_a_name_is_a_number(action: Action, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def nobody() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("os.getuid", lambda: 4711)
+    assert action.bundle(state="absent")["who"].startswith("uid=4711@")
+
+
 @pytest.mark.parametrize(
     ("text", "env", "names"),
     [
