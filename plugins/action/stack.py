@@ -14,6 +14,7 @@ import json
 import os
 import re
 import socket
+from contextlib import contextmanager
 from typing import Any, Callable, Iterator
 
 import yaml
@@ -98,10 +99,21 @@ class ActionModule(ActionBase):
         """The Compose files on the manager; of one that cannot be read the module will tell."""
         found = []
         for path in files:
-            answer = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=task_vars)
+            with self._nothing_shown():
+                answer = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=task_vars)
             if "content" in answer:
                 found.append((path, decoded(answer["content"])))
         return found
+
+    @contextmanager
+    def _nothing_shown(self) -> Iterator[None]:
+        """With -vvv, ssh shows all that a module answers, unless the connection's own play context says no_log."""
+        context = self._connection._play_context
+        before, context.no_log = context.no_log, True
+        try:
+            yield
+        finally:
+            context.no_log = before
 
     def _find(self, path: str, stack: str) -> str:
         """A file on the controller, as templates and files are found."""

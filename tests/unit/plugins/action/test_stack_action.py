@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.connection import ssh
+from ansible.plugins.connection.ssh import _ssh_retry
 from ansible_collections.apiary.swarm.plugins.action.stack import ActionModule, as_list, with_dict_replaced, with_paths_replaced
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import sources
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose_facts
@@ -74,11 +77,30 @@ def test_lists_may_be_given_as_one_item() -> None:
     assert as_list(("a",)) == ["a"]
 
 
+class Connection:
+    """A connection that shows its answers as that of ssh does."""
+
+    host = "there"
+
+    def __init__(self) -> None:
+        self._play_context = PlayContext()
+
+    def get_option(self, name: str) -> Any:
+        """A value for each option."""
+        return {"reconnection_retries": 0, "password": "", "password_mechanism": "disable"}[name]
+
+    @_ssh_retry
+    def exec_command(self, cmd: list[bytes], answer: str) -> tuple[int, bytes, bytes]:
+        """A module's answer."""
+        return 0, answer.encode(), b""
+
+
 class Action(ActionModule):
     """The plugin without Ansible around it: it finds files in one folder, and a manager has one file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._connection = Connection()
 
     def _find_needle(self, dirname: str, needle: str) -> str:
         if not (self.folder / needle).exists():
@@ -91,6 +113,7 @@ class Action(ActionModule):
     def _execute_module(self, module_name: str, module_args: dict[str, Any], **_more: Any) -> dict[str, Any]:
         assert module_name == "ansible.legacy.slurp"
         there = base64.b64encode(b"services: {far: {image: '${FAR}'}}").decode()
+        self._connection.exec_command([b"ssh"], there)
         return {"content": there} if module_args["src"] == "/there.yml" else {"failed": True}
 
     def bundle(self, **arguments: Any) -> dict[str, Any]:
@@ -133,6 +156,14 @@ def test_files_on_the_manager_are_looked_into_as_well(action: Action) -> None:
         action.bundle(files=["/there.yml", "/nowhere.yml"], remote_src=True)
     assert "files" not in action.bundle(files=["/there.yml"], remote_src=True, env={"FAR": ""})
     assert "unset" not in action.bundle(files=["compose.yml"], state="absent")
+
+
+def test_the_text_of_a_file_on_the_manager_is_shown_nowhere(action: Action, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ssh.display, "vvv", lambda text, **_more: told.append(text))
+    action.bundle(files=["/there.yml"], remote_src=True, env={"FAR": ""})
+    assert told == ["rc=0, stdout and stderr censored due to no log"]
+    assert action._connection._play_context.no_log is not True, "what others do is shown as before"
 
 
 @pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 4711"), OSError("No username set in the environment")])
