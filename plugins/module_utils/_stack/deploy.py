@@ -102,7 +102,7 @@ def written(command: str, client: Client, memory: Memory, wish: Wish, laid_out: 
     try:
         apply(command, client, memory, wish, laid_out, ending)
     except SwarmError as error:
-        if wish.rollback:
+        if wish.rollback and ending.written:
             go_back(client, ending, error)
         raise
 

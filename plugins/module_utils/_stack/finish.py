@@ -61,8 +61,8 @@ def finish(client: Client, ending: Ending, seconds: float = 0) -> dict[str, Any]
     except SwarmError as error:
         if ending.failure:
             raise SwarmError(f"{ending.failure} It could not be taken back to where it ran either: {error}") from error
-        if not ending.rollback:
-            raise
+        if not ending.rollback or not ending.written:
+            raise  # what was wrong before this run is not undone by going back
         return go_back(client, ending, error, seconds)
     if services is None:
         head = "going back: " if ending.failure else ""

@@ -111,6 +111,21 @@ def test_the_way_back_leads_past_what_never_ran(engine: StackEngine) -> None:
     assert run(engine)["changed"] is False
 
 
+def test_a_run_that_has_written_nothing_takes_nothing_back(engine: StackEngine) -> None:
+    run(engine, keep_releases=3)
+    run(engine, definitions=changed(web={"image": "web:2"}))
+    engine.task_state = "preparing"
+    engine.writes.clear()
+    for attempt in (run, in_parts):
+        with pytest.raises(SwarmError, match=r"longer wait_timeout\.$"):
+            attempt(engine, definitions=changed(web={"image": "web:2"}), keep_releases=3, rollback=True, wait_timeout=10)
+    assert engine.writes == []
+    with pytest.raises(SwarmError, match=r"this spec is refused[^.]*\.[^.]*\.$") as error:
+        run(engine, definitions=changed(web={"image": "refused"}), keep_releases=3, rollback=True, wait_timeout=10)
+    assert "taken back" not in str(error.value)
+    assert image(engine, "app_web") == "web:2"
+
+
 def test_a_write_that_fails_half_way_is_taken_back(engine: StackEngine) -> None:
     run(engine)
     update = engine.update
