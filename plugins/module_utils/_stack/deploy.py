@@ -187,7 +187,7 @@ def send_in_order(client: Client, recorder: Recorder, wish: Wish, ending: Ending
     steps = order.steps([operation.name for operation, _target, _headers in recorder.held], wish.depends_on)
     for number, names in enumerate(steps):
         for name in names:
-            ending.written[name] = recorder.send(name)
+            ending.written.setdefault(name, recorder.send(name))  # what is created and then updated was created
         if wish.wait_for_dependencies and number + 1 < len(steps):
             touched = {name: ending.waiting.touched[name] for name in names}
             wait_for_stack(client, Waiting(wish.stack, touched, wish.wait_timeout, wish.max_failures))

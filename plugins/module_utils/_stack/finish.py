@@ -76,34 +76,33 @@ def finish(client: Client, ending: Ending, seconds: float = 0) -> dict[str, Any]
 
 
 def go_back(client: Client, ending: Ending, error: SwarmError, seconds: float = 0) -> dict[str, Any]:
-    """Bring the stack back to where it ran, and wait for that: to its newest release, or else to what it was before this run.
+    """Bring what this run has written back to where it ran, and wait for that: to the newest release, or else to what it was before.
 
     :raises SwarmError: the error, when that is done.
     """
     waiting = ending.waiting
-    touched = to_release(client, waiting.stack)
-    if touched is None:
-        touched = undone(client, waiting, ending.written)
+    restored = to_release(client, waiting.stack, ending.written)
+    rest = {name: action for name, action in ending.written.items() if name not in restored}
+    touched = {**undone(client, waiting, rest), **restored}
     again = Ending(Waiting(waiting.stack, touched, waiting.timeout), failure=str(error))
     return finish(client, again, seconds)
 
 
-def to_release(client: Client, stack: str) -> dict[str, str] | None:
-    """Make the services what they were when the stack ran last.
+def to_release(client: Client, stack: str, written: dict[str, str]) -> dict[str, str]:
+    """Make services what they were when the stack ran last. Others, which somebody may have changed since, stay.
 
-    :returns: what was done to each; nothing where there is no release, or none that can be gone back to.
+    :param written: service name -> create or update.
+    :returns: what was done to each; nothing where the release does not have it, or there is none that can be gone back to.
     """
     snapshot = Snapshot(client)
     stored = releases.of_stack(snapshot.all("configs"), stack)
     release = releases.read(stored[0]) if stored else {}
     operations = restore.way_back(release, snapshot, stack) if release else []
-    if not release or any(operation.problem for operation in operations):
-        return None
+    operations = [operation for operation in operations if operation.name in written and operation.action != "remove"]
+    if any(operation.problem for operation in operations):
+        return {}
     restore.write(client, operations, {})
-    for operation in operations:
-        if operation.action == "remove":
-            delete(client, operation)
-    return {operation.name: operation.action for operation in operations if operation.action != "remove"}
+    return {operation.name: operation.action for operation in operations}
 
 
 def undone(client: Client, waiting: Waiting, written: dict[str, str]) -> dict[str, str]:

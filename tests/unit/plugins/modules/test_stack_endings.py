@@ -107,8 +107,20 @@ def test_the_way_back_leads_past_what_never_ran(engine: StackEngine) -> None:
         with pytest.raises(SwarmError, match="The stack was taken back to where it ran"):
             run(engine, definitions=definitions, keep_releases=3, rollback=True, wait_timeout=10)
         assert image(engine, "app_web") == "web:1"
-        assert names(engine, "services") == {"app_web", "app_db"}
     assert run(engine)["changed"] is False
+
+
+def test_the_way_back_touches_only_what_the_run_has_written(engine: StackEngine) -> None:
+    run(engine, keep_releases=3)
+    run(engine, definitions=changed(db={"image": "db:2"}, other={"image": "other:1"}))
+    broken_from(engine, "web:2")
+    engine.writes.clear()
+    definitions = changed(db={"image": "db:2"}, web={"image": "web:2"}, other={"image": "other:2"}, new={"image": "new:1"})
+    with pytest.raises(SwarmError, match="The stack was taken back to where it ran"):
+        run(engine, definitions=definitions, keep_releases=3, rollback=True, wait_timeout=10)
+    assert names(engine, "services") == {"app_web", "app_db", "app_other"}
+    assert [image(engine, f"app_{name}") for name in ("web", "db", "other")] == ["web:1", "db:2", "other:1"]
+    assert not [write for write in engine.writes if "app_db" in write]
 
 
 def test_a_run_that_has_written_nothing_takes_nothing_back(engine: StackEngine) -> None:
