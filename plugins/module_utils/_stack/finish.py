@@ -21,6 +21,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Op
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.remove import delete
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot
 
+NOT_BACK = "It could not be taken back to where it ran either"
+
 
 @dataclass
 class Ending:
@@ -60,7 +62,7 @@ def finish(client: Client, ending: Ending, seconds: float = 0) -> dict[str, Any]
         services, report = wait_for_stack(client, ending.waiting, seconds)
     except SwarmError as error:
         if ending.failure:
-            raise SwarmError(f"{ending.failure} It could not be taken back to where it ran either: {error}") from error
+            raise SwarmError(f"{ending.failure} {NOT_BACK}: {error}") from error
         if not ending.rollback or not ending.written:
             raise  # what was wrong before this run is not undone by going back
         return go_back(client, ending, error, seconds)
@@ -81,9 +83,12 @@ def go_back(client: Client, ending: Ending, error: SwarmError, seconds: float = 
     :raises SwarmError: the error, when that is done.
     """
     waiting = ending.waiting
-    restored = to_release(client, waiting.stack, ending.written)
-    rest = {name: action for name, action in ending.written.items() if name not in restored}
-    touched = {**undone(client, waiting, rest), **restored}
+    try:
+        restored = to_release(client, waiting.stack, ending.written)
+        rest = {name: action for name, action in ending.written.items() if name not in restored}
+        touched = {**undone(client, waiting, rest), **restored}
+    except SwarmError as second:
+        raise SwarmError(f"{error} {NOT_BACK}: {second}") from second
     again = Ending(Waiting(waiting.stack, touched, waiting.timeout), failure=str(error))
     return finish(client, again, seconds)
 

@@ -156,6 +156,25 @@ def test_a_write_that_fails_half_way_is_taken_back(engine: StackEngine) -> None:
         run(engine, rollback=True, wait=False)
 
 
+@pytest.mark.parametrize("keep", [0, 3])
+def test_where_the_way_back_is_refused_both_reasons_are_told(engine: StackEngine, keep: int) -> None:
+    run(engine, keep_releases=keep)
+    broken_from(engine, "web:2")
+    update = engine.update
+
+    def once(kind: str, ident: str, path: str, version: int, body: dict[str, Any]) -> tuple[int, Any]:
+        return update(kind, ident, path, version, body) if "web:2" in str(body) else (500, {"message": "the disk is full"})
+
+    engine.update = once  # type: ignore[method-assign]  # the way back is refused
+    for attempt in (run, in_parts):
+        with pytest.raises(SwarmError, match="app_web'.*preparing.* It could not be taken back to where it ran either: .*the disk is full"):
+            attempt(engine, definitions=changed(web={"image": "web:2"}), keep_releases=keep, rollback=True, wait_timeout=10)
+        engine.objects["services"].clear()
+        engine.update = update  # type: ignore[method-assign]
+        run(engine, keep_releases=keep)
+        engine.update = once  # type: ignore[method-assign]
+
+
 class Action(action.ActionModule):
     """The plugin with a module that answers in parts."""
 
