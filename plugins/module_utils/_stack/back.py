@@ -28,7 +28,7 @@ def rolled_back(client: Client, check: bool, wish: Wish, number: int | None) -> 
         return unknown_plan(wish.stack)
     snapshot = Snapshot(client)
     release = releases.chosen(snapshot.all("configs"), wish.stack, number)
-    operations = restore.way_back(release, snapshot, wish.stack)
+    operations = restore.way_back(release, snapshot, wish.stack, wish.rules.keep_replicas)
     outcome = {**result(operations, wish.mask_env), "warnings": [], "services": {}}
     problems = plan.problems(operations)
     if problems:

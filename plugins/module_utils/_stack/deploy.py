@@ -94,6 +94,7 @@ def ending_of(wish: Wish, operations: list[Operation], outcome: dict[str, Any]) 
         removals=[[item.kind, item.name, item.object_id] for item in operations if item.action == "remove"],
         rollback=wish.rollback,
         release={"who": wish.bundle.get("who", ""), "entries": entries, "keep": wish.keep_releases} if changed else {},
+        keep_replicas=wish.rules.keep_replicas,
     )
 
 

@@ -9,12 +9,13 @@ the next is plain data and holds no secret.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers, releases, restore
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers, releases, restore, rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
@@ -33,6 +34,7 @@ class Ending:
     :ivar rollback: go back when a service does not arrive.
     :ivar release: what to record when all runs; empty where nothing has changed.
     :ivar failure: why the stack was taken back; it is on its way there.
+    :ivar keep_replicas: on the way back, too, a service keeps the number of tasks that it has.
     """
 
     waiting: Waiting
@@ -41,6 +43,7 @@ class Ending:
     rollback: bool = False
     failure: str = ""
     release: dict[str, Any] = field(default_factory=dict)
+    keep_replicas: bool = False
 
     def packed(self) -> dict[str, Any]:
         """As plain data."""
@@ -84,45 +87,50 @@ def go_back(client: Client, ending: Ending, error: SwarmError, seconds: float = 
     """
     waiting = ending.waiting
     try:
-        restored = to_release(client, waiting.stack, ending.written)
+        restored = to_release(client, ending)
         rest = {name: action for name, action in ending.written.items() if name not in restored}
-        touched = {**undone(client, waiting, rest), **restored}
+        touched = {**undone(client, ending, rest), **restored}
     except SwarmError as second:
         raise SwarmError(f"{error} {NOT_BACK}: {second}") from second
     again = Ending(Waiting(waiting.stack, touched, waiting.timeout), failure=str(error))
     return finish(client, again, seconds)
 
 
-def to_release(client: Client, stack: str, written: dict[str, str]) -> dict[str, str]:
+def to_release(client: Client, ending: Ending) -> dict[str, str]:
     """Make services what they were when the stack ran last. Others, which somebody may have changed since, stay.
 
-    :param written: service name -> create or update.
     :returns: what was done to each; nothing where the release does not have it, or there is none that can be gone back to.
     """
-    snapshot = Snapshot(client)
+    snapshot, stack = Snapshot(client), ending.waiting.stack
     stored = releases.of_stack(snapshot.all("configs"), stack)
     release = releases.read(stored[0]) if stored else {}
-    operations = restore.way_back(release, snapshot, stack) if release else []
-    operations = [operation for operation in operations if operation.name in written and operation.action != "remove"]
+    operations = restore.way_back(release, snapshot, stack, ending.keep_replicas) if release else []
+    operations = [operation for operation in operations if operation.name in ending.written and operation.action != "remove"]
     if any(operation.problem for operation in operations):
         return {}
     restore.write(client, operations, {})
     return {operation.name: operation.action for operation in operations}
 
 
-def undone(client: Client, waiting: Waiting, written: dict[str, str]) -> dict[str, str]:
+def undone(client: Client, ending: Ending, written: dict[str, str]) -> dict[str, str]:
     """Undo what this run has done to services: created ones go, updated ones get their previous spec again.
 
     :param written: service name -> create or update.
     :returns: the services to wait for.
     """
-    label = {f"{STACK_LABEL}={waiting.stack}": True}
+    label = {f"{STACK_LABEL}={ending.waiting.stack}": True}
     there = {service["Spec"]["Name"]: service for service in client.services({"label": label})}
     for name, action in written.items():
         service = there.get(name)
         if service is not None and action == "create":
             delete(client, Operation("services", name, "remove", object_id=there.pop(name)["ID"]))
         elif service is not None and not (service.get("UpdateStatus") or {}).get("State", "").startswith("rollback"):
-            # As "docker service rollback" does.
-            restore.update(client, service["ID"], name, service["Spec"], {"rollback": "previous"})
-    return {name: "unchanged" for name in waiting.touched if name in there}
+            previous = copy.deepcopy(service.get("PreviousSpec") or {})
+            if ending.keep_replicas:
+                rules.keep_replicas(previous, service["Spec"])
+            if previous == service.get("PreviousSpec"):
+                # As "docker service rollback" does.
+                restore.update(client, service["ID"], name, service["Spec"], {"rollback": "previous"})
+            else:
+                restore.update(client, service["ID"], name, previous, {"registryAuthFrom": "previous-spec"})
+    return {name: "unchanged" for name in ending.waiting.touched if name in there}

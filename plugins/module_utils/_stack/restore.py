@@ -10,17 +10,23 @@ from typing import Any
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmConflict
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, releases
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, releases, rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot, name_of
 
 
-def way_back(release: dict[str, Any], snapshot: Snapshot, stack: str) -> list[Operation]:
-    """One operation for each service that was or is."""
+def way_back(release: dict[str, Any], snapshot: Snapshot, stack: str, keep_replicas: bool = False) -> list[Operation]:
+    """One operation for each service that was or is.
+
+    :param keep_replicas: a service keeps the number of tasks that it has.
+    """
     names, operations = snapshot.network_names, []
     for name, recorded in release["services"].items():
         spec, gone = releases.restored(recorded, snapshot)
-        live, after = snapshot.find("services", name), normal.service(spec, names)
+        live = snapshot.find("services", name)
+        if live and keep_replicas:
+            rules.keep_replicas(spec, live["Spec"])
+        after = normal.service(spec, names)
         before = normal.service(live["Spec"], names) if live else None
         changes = normal.changed_paths(before, after) if before else []
         action = "create" if before is None else "update" if changes else "unchanged"

@@ -156,6 +156,26 @@ def test_a_write_that_fails_half_way_is_taken_back(engine: StackEngine) -> None:
         run(engine, rollback=True, wait=False)
 
 
+@pytest.mark.parametrize(("keep", "replicas", "left"), [(0, "keep", 9), (3, "keep", 9), (0, "defined", 7), (3, "defined", 1)])
+def test_on_the_way_back_replicas_are_kept_where_that_is_asked_for(engine: StackEngine, keep: int, replicas: str, left: int) -> None:
+    run(engine, keep_releases=keep)
+    broken_from(engine, "web:2")
+    web = engine.named("services", "app_web")
+    web["Spec"]["Mode"]["Replicated"] = {"Replicas": 7}
+    read = engine.read
+
+    def scaled(kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
+        if kind == "tasks" and "web:2" in str(web["Spec"]):
+            web["Spec"]["Mode"]["Replicated"] = {"Replicas": 9}  # by an autoscaler, while the run waits
+        return read(kind, filters)
+
+    engine.read = scaled  # type: ignore[method-assign]
+    with pytest.raises(SwarmError, match="app_web'"):
+        run(engine, definitions=changed(web={"image": "web:2"}), keep_releases=keep, rollback=True, replicas=replicas, wait_timeout=10)
+    assert image(engine, "app_web") == "web:1"
+    assert web["Spec"]["Mode"]["Replicated"].get("Replicas", 1) == left
+
+
 @pytest.mark.parametrize("keep", [0, 3])
 def test_where_the_way_back_is_refused_both_reasons_are_told(engine: StackEngine, keep: int) -> None:
     run(engine, keep_releases=keep)

@@ -86,6 +86,18 @@ def test_going_back_is_predicted_and_done_and_a_release_itself(engine: StackEngi
     assert engine.writes == []
 
 
+def test_going_back_keeps_replicas_where_that_is_asked_for(engine: StackEngine) -> None:
+    run(engine, **KEEP)
+    run(engine, definitions=changed(web={"image": "web:2"}), **KEEP)
+    engine.named("services", "app_web")["Spec"]["Mode"]["Replicated"] = {"Replicas": 0}
+    assert "deploy.replicas" not in str(run(engine, check=True, release=1, replicas="keep", **BACK)["plan"])
+    run(engine, release=1, replicas="keep", **BACK)
+    assert image(engine) == "web:1"
+    assert engine.named("services", "app_web")["Spec"]["Mode"]["Replicated"] == {"Replicas": 0}
+    assert run(engine, release=1, replicas="keep", **BACK)["changed"] is False
+    assert actions(run(engine, release=1, **BACK)) == {"app_web": "update"}
+
+
 def test_a_release_whose_secret_is_gone_is_refused(engine: StackEngine) -> None:
     for text in ("one", "two", "three"):
         definition = changed()
