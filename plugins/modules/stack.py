@@ -126,7 +126,10 @@ options:
     default: present
   release:
     description:
-      - The number of the release to go back to, for O(state=rolled_back). Without it, the one before the newest.
+      - The number of the release to go back to, for O(state=rolled_back).
+      - Without it, what the stack was before its last change. That is the newest earlier release that differs from it, or the newest one
+        if the stack has been changed since without leaving a release. A stack that is back at an earlier release, and has not been changed
+        since, stays there. To go back further, give the number.
       - It fails, and changes nothing, if a version of a config or secret that the release needs is gone; see O(keep_versions).
     type: int
   keep_releases:

@@ -19,6 +19,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import 
     with_outcome,
 )
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import finish
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot
 
 
@@ -27,8 +28,13 @@ def rolled_back(client: Client, check: bool, wish: Wish, number: int | None) -> 
     if not in_control(client, check, wish.stack, "roll back"):
         return unknown_plan(wish.stack)
     snapshot = Snapshot(client)
-    release = releases.chosen(snapshot.all("configs"), wish.stack, number)
-    operations = restore.way_back(release, snapshot, wish.stack, wish.rules.keep_replicas)
+
+    def way_back(release: dict[str, Any]) -> list[Operation]:
+        return restore.way_back(release, snapshot, wish.stack, wish.rules.keep_replicas)
+
+    stored = releases.of_stack(snapshot.all("configs"), wish.stack)
+    release = releases.chosen(stored, wish.stack, number, lambda one: any(item.action != "unchanged" for item in way_back(one)))
+    operations = way_back(release)
     outcome = {**result(operations, wish.mask_env), "warnings": [], "services": {}}
     problems = plan.problems(operations)
     if problems:
@@ -37,6 +43,8 @@ def rolled_back(client: Client, check: bool, wish: Wish, number: int | None) -> 
     if check:
         return outcome
     ending = ending_of(wish, operations, outcome)
+    if ending.release:
+        ending.release["back_to"] = release["release"]
     with_outcome(outcome, lambda: restore.write(client, operations, ending.written))
     if not wish.wait:
         return outcome

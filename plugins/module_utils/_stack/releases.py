@@ -15,7 +15,7 @@ import json
 import re
 import time
 import zlib
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
@@ -55,16 +55,17 @@ def history(configs: list[dict[str, Any]], stack: str) -> list[dict[str, Any]]:
     return [{name: found.get(name) for name in TOLD} for found in (read(item) for item in of_stack(configs, stack)) if found]
 
 
-def content(number: int, who: str, entries: list[dict[str, Any]], services: list[dict[str, Any]], names: dict[str, str]) -> dict[str, Any]:
+def content(number: int, who: str, entries: list[dict[str, Any]], snapshot: Snapshot, stack: str, back_to: int) -> dict[str, Any]:
     """A release.
 
     :param entries: the plan that led to it, as the user got it.
-    :param services: those of the stack, as listed.
-    :param names: network ID -> name.
+    :param back_to: the release that was gone back to; 0: this one is new.
     """
+    services, names = snapshot.of_stack("services", stack), snapshot.network_names
     specs = {service["Spec"]["Name"]: by_names(service["Spec"], names) for service in services}
     return {
         "release": number,
+        "back_to": back_to,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "who": who,
         "what": [
@@ -85,7 +86,7 @@ def by_names(spec: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return spec
 
 
-def record(client: Client, stack: str, who: str, entries: list[dict[str, Any]], keep: int) -> int | None:
+def record(client: Client, stack: str, who: str, entries: list[dict[str, Any]], keep: int, back_to: int = 0) -> int | None:
     """Leave a release, and take away the oldest ones.
 
     :returns: its number; nothing when the stack is too large for one.
@@ -93,7 +94,7 @@ def record(client: Client, stack: str, who: str, entries: list[dict[str, Any]], 
     snapshot = Snapshot(client)
     stored = of_stack(snapshot.all("configs"), stack)
     number = number_of(stored[0]) + 1 if stored else 1
-    release = content(number, who, entries, snapshot.of_stack("services", stack), snapshot.network_names)
+    release = content(number, who, entries, snapshot, stack, back_to)
     data = base64.b64encode(zlib.compress(json.dumps(release).encode(), 9)).decode()
     if len(data) > LARGEST:
         return None
@@ -106,14 +107,24 @@ def record(client: Client, stack: str, who: str, entries: list[dict[str, Any]], 
     return number
 
 
-def chosen(configs: list[dict[str, Any]], stack: str, number: int | None) -> dict[str, Any]:
-    """The release to go back to: that of the number, or the one before the newest.
+def chosen(stored: list[dict[str, Any]], stack: str, number: int | None, differs: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The release to go back to: that of the number, or what the stack was before its last change.
 
+    Without a number, a second run finds the stack where the first one has brought it, also where that has left no release.
+
+    :param stored: the stack's releases, the newest first.
+    :param differs: whether the stack is other than a release now.
     :raises SwarmError: there is none.
     """
-    stored = of_stack(configs, stack)
-    wanted = stored[1:2] if number is None else [item for item in stored if number_of(item) == number]
-    found = read(wanted[0]) if wanted else {}
+    if number is None:
+        newest, *earlier = [found for found in map(read, stored) if found] or [{}]
+        if newest and differs(newest):
+            # A change that has left no release; or it is back at an earlier one already.
+            found = next((release for release in earlier if not differs(release)), newest)
+        else:
+            found = newest if newest.get("back_to") else next((release for release in earlier if differs(release)), {})
+    else:
+        found = next((read(item) for item in stored if number_of(item) == number), {})
     if not found:
         known = ", ".join(str(number_of(item)) for item in stored) or "none"
         what = "no earlier release" if number is None else f"no release {number}"

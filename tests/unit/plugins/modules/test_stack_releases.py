@@ -98,6 +98,40 @@ def test_going_back_keeps_replicas_where_that_is_asked_for(engine: StackEngine) 
     assert actions(run(engine, release=1, **BACK)) == {"app_web": "update"}
 
 
+@pytest.mark.parametrize("keep", [0, 3])
+def test_going_back_again_stays_there(engine: StackEngine, keep: int) -> None:
+    for version in (1, 2):
+        run(engine, definitions=changed(web={"image": f"web:{version}"}), **KEEP)
+    back = {**BACK, "keep_releases": keep}
+    assert run(engine, **back)["changed"] is True
+    engine.writes.clear()
+    for _again in range(2):
+        assert run(engine, **back)["changed"] is False
+    assert (engine.writes, image(engine)) == ([], "web:1")
+    run(engine, definitions=changed(web={"image": "web:3"}), **KEEP)
+    run(engine, **back)
+    assert image(engine) == ("web:1" if keep else "web:2"), "what it was before, or else the newest that is known"
+
+
+def test_going_back_leads_to_the_newest_release_from_what_has_left_none(engine: StackEngine) -> None:
+    for version in (1, 2):
+        run(engine, definitions=changed(web={"image": f"web:{version}"}), **KEEP)
+    run(engine, definitions=changed(web={"image": "web:3"}), wait=False)
+    assert run(engine, **BACK)["release"] == 3
+    assert run(engine, **BACK)["changed"] is False
+    assert image(engine) == "web:2"
+
+
+def test_going_back_skips_releases_that_are_the_same(engine: StackEngine) -> None:
+    for version in (1, 2):
+        run(engine, definitions=changed(web={"image": f"web:{version}"}), **KEEP)
+    definition = changed(web={"image": "web:2"})
+    definition[0]["networks"]["more"] = {}
+    assert run(engine, definitions=definition, **KEEP)["release"] == 3
+    run(engine, **BACK)
+    assert image(engine) == "web:1"
+
+
 def test_a_release_whose_secret_is_gone_is_refused(engine: StackEngine) -> None:
     for text in ("one", "two", "three"):
         definition = changed()
