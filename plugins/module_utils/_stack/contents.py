@@ -63,7 +63,7 @@ class Contents:
             if same is not False:
                 return self._relabelled(body, kind, live, "" if same else not_compared(live))
         taken = [item["Spec"]["Name"] for item in items]
-        name = rotate.config_name(body) if kind == "configs" else rotate.secret_name(base, taken)
+        name = rotate.config_name(body) if kind == "configs" else rotate.secret_name(base, items)
         spec = {**body, "Name": name, "Labels": {**(body.get("Labels") or {}), rotate.BASE_LABEL: base}}
         if name in taken:
             return foreign(kind, name, spec)

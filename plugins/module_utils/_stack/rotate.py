@@ -13,20 +13,24 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, Iterable
+from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import stack_of
 
 # The name that the Compose file gives, on objects that this collection has made.
 BASE_LABEL = "apiary.swarm.base"
 LONGEST_NAME, DIGEST = 64, 12
+NUMBER = 9  # digits that a long name leaves room for
 # Where a service names its configs and secrets.
 REFERENCES = {"configs": ("Configs", "ConfigID", "ConfigName"), "secrets": ("Secrets", "SecretID", "SecretName")}
 
 
-def versioned_name(base: str, suffix: str) -> str:
-    """C(<base>-<suffix>). A base that is too long is cut, and told from others by a digest of its whole name."""
-    room = LONGEST_NAME - len(suffix) - 1
+def versioned_name(base: str, suffix: str, longest: int = 0) -> str:
+    """C(<base>-<suffix>). A base that is too long is cut, and told from others by a digest of its whole name.
+
+    :param longest: the room for the suffix, if there are longer ones for this base.
+    """
+    room = LONGEST_NAME - max(longest, len(suffix)) - 1
     if len(base) > room:
         mark = hashlib.sha256(base.encode()).hexdigest()[:8]
         base = f"{base[: room - len(mark) - 1].rstrip('-_.')}.{mark}"
@@ -44,14 +48,18 @@ def content_of(spec: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in ("Name", "Labels") and value}
 
 
-def secret_name(base: str, taken: Iterable[str]) -> str:
-    """The next free number, above all that are or look like versions of this secret."""
-    start = versioned_name(base, "0")[:-1]
+def secret_name(base: str, items: list[dict[str, Any]]) -> str:
+    """The next free number, above all that are or look like versions of this secret.
+
+    :param items: all secrets, as listed.
+    """
+    start = versioned_name(base, "", NUMBER)
     numbers = [0]
-    for name in taken:
-        match = re.fullmatch(r"(\d{1,9})", name[len(start) :]) if name.startswith(start) else None
-        numbers += [int(match.group(1))] if match else []
-    return versioned_name(base, str(max(numbers) + 1))
+    for item in items:
+        stem, number = re.fullmatch(r"(.*?)(\d{0,9})", item["Spec"]["Name"], re.DOTALL).groups()  # type: ignore[union-attr]  # always does
+        if number and (stem == start or (base_of(item) == base and stem.endswith("-"))):
+            numbers.append(int(number))
+    return versioned_name(base, str(max(numbers) + 1), NUMBER)
 
 
 def base_of(item: dict[str, Any]) -> str | None:

@@ -210,6 +210,16 @@ def test_names_fit_and_differ(base: str, suffix: str) -> None:
 
 def test_the_number_of_a_secret_is_above_all_that_look_like_one() -> None:
     assert rotate.secret_name("pw", []) == "pw-1"
-    assert rotate.secret_name("pw", ["pw-2", "pw-10", "pw-x", "pw-3x", "pwx-99", "pw-", "pw"]) == "pw-11"
-    long = "p" * 80
-    assert rotate.secret_name(long, [rotate.secret_name(long, [])]).endswith("-2")
+    given = ["pw-2", "pw-10", "pw-x", "pw-3x", "pwx-99", "pw-", "pw", "pw-1234567890"]
+    assert rotate.secret_name("pw", [{"Spec": {"Name": name}} for name in given]) == "pw-11"
+
+
+@pytest.mark.parametrize("length", [50, 52, 54, 55, 61, 62, 63, 64, 80])
+def test_a_secret_with_a_long_name_has_as_many_versions_as_any(length: int) -> None:
+    base, items = "p" * length, []
+    for number in range(1, 111):
+        name = rotate.secret_name(base, items)
+        assert (name.rpartition("-")[2], len(name) <= rotate.LONGEST_NAME) == (str(number), True)
+        items.append({"Spec": {"Name": name, "Labels": {rotate.BASE_LABEL: base}}})
+    older = {"Spec": {"Name": rotate.versioned_name(base, "112"), "Labels": {rotate.BASE_LABEL: base}}}
+    assert rotate.secret_name(base, [*items, older]).endswith("-113"), "one whose name was cut elsewhere"
