@@ -120,7 +120,8 @@ options:
     description:
       - V(present) deploys the stack. This needs O(files) or O(definitions).
       - V(absent) removes it, and returns when its services, tasks, networks, configs and secrets are all gone. Volumes stay.
-      - V(rolled_back) makes its services what they were at a O(release), without any file. Services that it did not have are removed.
+      - V(rolled_back) makes its services what they were at a O(release), without any file. Services that it did not have are removed
+        when the others run, so it cannot be combined with O(wait=false).
     type: str
     choices: [present, absent, rolled_back]
     default: present
@@ -369,6 +370,11 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         raise SwarmError(f"Could not deploy stack '{wish.stack}': there is no login to send. Give with_registry_auth or registry_logins.")
     if wish.rollback and not wish.wait:
         raise SwarmError(f"Could not deploy stack '{wish.stack}': nobody waits to see it fail. Leave out either rollback or wait: false.")
+    if params["state"] == "rolled_back" and not wish.wait:
+        raise SwarmError(
+            f"Could not roll back stack '{wish.stack}': what the release does not have is removed only when the others run, and nobody "
+            "waits for them. Leave out wait: false."
+        )
     if wish.prune and not wish.wait:
         raise SwarmError(
             f"Could not deploy stack '{wish.stack}': prune removes services only when the others run, and nobody waits for them. "

@@ -132,6 +132,16 @@ def test_going_back_skips_releases_that_are_the_same(engine: StackEngine) -> Non
     assert image(engine) == "web:1"
 
 
+def test_going_back_without_a_wait_is_refused(engine: StackEngine) -> None:
+    run(engine, **KEEP)
+    run(engine, definitions=changed(new={"image": "new:1"}), **KEEP)
+    engine.writes.clear()
+    for check in (True, False):
+        with pytest.raises(SwarmError, match="Could not roll back stack 'app': .* Leave out wait: false"):
+            run(engine, check=check, wait=False, **BACK)
+    assert engine.writes == []
+
+
 def test_a_release_whose_secret_is_gone_is_refused(engine: StackEngine) -> None:
     for text in ("one", "two", "three"):
         definition = changed()
