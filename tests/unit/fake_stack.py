@@ -85,7 +85,7 @@ for kind in ("secrets", "configs"):
     for name, item in project.get(kind, {}).items():
         if "external" in item:
             continue
-        full = stack + "_" + name
+        full = item.get("name", stack + "_" + name)
         spec = {"Name": full, "Labels": {**labels, **item.get("labels", {})}, "Data": base64.b64encode(item["text"].encode()).decode()}
         live = call("GET", "/v1.41/%s/%s" % (kind, full))
         update = "/v1.41/%s/%s/update?version=%d" % (kind, live["ID"], live["Version"]["Index"]) if live else ""
@@ -101,7 +101,7 @@ for name, item in project.get("services", {}).items():
     container["Mounts"] = [{"Type": "bind", "Target": "/x", "Source": os.path.join(folder, "x")}] if "bind" in item else None
     for kind, word in (("secrets", "Secret"), ("configs", "Config")):
         for short in item.get(kind, []):
-            full_name = short if "external" in project[kind][short] else stack + "_" + short
+            full_name = short if "external" in project[kind][short] else project[kind][short].get("name", stack + "_" + short)
             found = call("GET", '/v1.41/%s?filters={"name":{"%s":true}}' % (kind, full_name))
             if [one["Spec"]["Name"] for one in found] != [full_name]:
                 sys.exit(word + " not found: " + short)

@@ -38,8 +38,10 @@ def versioned_name(base: str, suffix: str, longest: int = 0) -> str:
 
 
 def config_name(body: dict[str, Any]) -> str:
-    """The name of a config with this content."""
-    text = json.dumps(content_of(body), sort_keys=True)
+    """The name of a config with this content. One that is not called after its stack may be in others, too: each has its own."""
+    text, stack = json.dumps(content_of(body), sort_keys=True), stack_of(body) or ""
+    if not body["Name"].startswith(f"{stack}_"):
+        text += stack
     return versioned_name(body["Name"], hashlib.sha256(text.encode()).hexdigest()[:DIGEST])
 
 

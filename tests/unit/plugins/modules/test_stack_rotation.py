@@ -200,6 +200,17 @@ def test_a_foreign_object_of_a_versions_name_is_left_alone(engine: StackEngine) 
         run(engine, definitions=definition(), keep_versions=0)
 
 
+def test_stacks_may_share_the_name_and_content_of_a_config(engine: StackEngine) -> None:
+    given = definition()
+    given[0]["configs"]["conf"]["name"] = "shared"
+    given[0]["secrets"]["pw"]["name"] = "also-shared"
+    for name in ("app", "other"):
+        run(engine, name=name, definitions=given)
+    for name in ("app", "other"):
+        assert run(engine, name=name, definitions=given)["changed"] is False
+    assert len({*used(engine, "app_web"), *used(engine, "other_web")}) == 4
+
+
 @pytest.mark.parametrize("base", ["a", "a" * 61, "a" * 62, "a" * 64, "a" * 50 + "-" * 10 + "b", "x" * 200])
 @pytest.mark.parametrize("suffix", ["1", "123456789012"])
 def test_names_fit_and_differ(base: str, suffix: str) -> None:
