@@ -163,8 +163,14 @@ options:
     default: 0
   rollback:
     description:
-      - When a service does not arrive, take the whole stack back to where it ran, which is its newest release. Without one, services that
-        this run has updated get their previous definition again, and those that it has created are removed.
+      - When a service does not arrive, take the services that this run has written back to where they ran, which is the newest release.
+        Those that it does not have, or all where there is none, or where what it needs is gone, become what they were before this run.
+        Updated ones get their previous definition again, and created ones are removed. All other services stay as they are.
+      - The newest release may be older than what ran before this run. Only a run that changes something and sees it arrive leaves one. So
+        what was deployed with O(wait=false) or O(keep_releases=0), what arrived only after its run had failed, and what somebody has
+        changed by hand is in none, and a service that this run has written loses it.
+      - A run that has written nothing takes nothing back.
+      - With O(replicas=keep) the services keep the number of tasks that they have on the way back, too.
       - The task waits for that, for O(wait_timeout) again, and fails nevertheless.
     type: bool
     default: false
