@@ -292,11 +292,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.back import rolled_back
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import IMAGE_OPTIONS, Flags, Login
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import finish, unpacked
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.refuse import refuse
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
 
@@ -368,24 +368,7 @@ def desired_stack(params: dict[str, Any]) -> Wish:
         rollback=params["rollback"],
         keep_releases=params["keep_releases"],
     )
-    if params["state"] == "present" and not (wish.files or wish.definitions or bundle.get("files")):
-        raise SwarmError(f"Could not deploy stack '{wish.stack}': there is nothing to deploy. Give files or definitions.")
-    if wish.keep_versions < 1:
-        raise SwarmError(f"Could not deploy stack '{wish.stack}': no version would be kept. Give keep_versions 1 or more.")
-    if wish.rules.refresh_registry_auth and not (wish.flags.with_registry_auth or logins):
-        raise SwarmError(f"Could not deploy stack '{wish.stack}': there is no login to send. Give with_registry_auth or registry_logins.")
-    if wish.rollback and not wish.wait:
-        raise SwarmError(f"Could not deploy stack '{wish.stack}': nobody waits to see it fail. Leave out either rollback or wait: false.")
-    if params["state"] == "rolled_back" and not wish.wait:
-        raise SwarmError(
-            f"Could not roll back stack '{wish.stack}': what the release does not have is removed only when the others run, and nobody "
-            "waits for them. Leave out wait: false."
-        )
-    if wish.prune and not wish.wait:
-        raise SwarmError(
-            f"Could not deploy stack '{wish.stack}': prune removes services only when the others run, and nobody waits for them. "
-            "Leave out either prune or wait: false."
-        )
+    refuse(wish, params["state"])
     return wish
 
 
