@@ -60,7 +60,7 @@ def test_what_is_put_down_holds_no_spec_of_a_task(engine: StackEngine) -> None:
     engine.task_state = "failed"
     task = engine.task
     spec = {"ContainerSpec": {"Env": ["PASSWORD=swordfish"]}}
-    engine.task = lambda service: {**task(service), "Spec": spec}  # type: ignore[method-assign]  # a task that tells
+    engine.task = lambda service: {**task(service), "Spec": spec}  # a task that tells
     waiting = Waiting("app", {"app_web": "create"}, 60)
     watch = Watch(engine.client, waiting, lambda: 1.8e9)
     watch.look()
@@ -94,7 +94,7 @@ def broken_from(engine: StackEngine, *versions: str) -> None:
                 item["Status"] = {"State": "preparing"}
         return status, found
 
-    engine.read = broken  # type: ignore[method-assign]  # an image that cannot be pulled
+    engine.read = broken  # an image that cannot be pulled
 
 
 def test_the_way_back_leads_past_what_never_ran(engine: StackEngine) -> None:
@@ -147,7 +147,7 @@ def test_a_write_that_fails_half_way_is_taken_back(engine: StackEngine) -> None:
             return 500, {"message": "the disk is full"}
         return update(kind, ident, path, version, body, *more)
 
-    engine.update = late  # type: ignore[method-assign]  # the second write fails
+    engine.update = late  # the second write fails
     definitions = changed(web={"image": "web:2"}, db={"image": "db:2"})
     with pytest.raises(SwarmError, match="update service 'app_web': the disk is full .*The stack was taken back"):
         run(engine, definitions=definitions, rollback=True)
@@ -169,7 +169,7 @@ def test_on_the_way_back_replicas_are_kept_where_that_is_asked_for(engine: Stack
             web["Spec"]["Mode"]["Replicated"] = {"Replicas": 9}  # by an autoscaler, while the run waits
         return read(kind, filters)
 
-    engine.read = scaled  # type: ignore[method-assign]
+    engine.read = scaled
     with pytest.raises(SwarmError, match="app_web'"):
         run(engine, definitions=changed(web={"image": "web:2"}), keep_releases=keep, rollback=True, replicas=replicas, wait_timeout=10)
     assert image(engine, "app_web") == "web:1"
@@ -185,14 +185,14 @@ def test_where_the_way_back_is_refused_both_reasons_are_told(engine: StackEngine
     def once(kind: str, ident: str, path: str, version: int, body: dict[str, Any]) -> tuple[int, Any]:
         return update(kind, ident, path, version, body) if "web:2" in str(body) else (500, {"message": "the disk is full"})
 
-    engine.update = once  # type: ignore[method-assign]  # the way back is refused
+    engine.update = once  # the way back is refused
     for attempt in (run, in_parts):
         with pytest.raises(SwarmError, match="app_web'.*preparing.* It could not be taken back to where it ran either: .*the disk is full"):
             attempt(engine, definitions=changed(web={"image": "web:2"}), keep_releases=keep, rollback=True, wait_timeout=10)
         engine.objects["services"].clear()
-        engine.update = update  # type: ignore[method-assign]
+        engine.update = update
         run(engine, keep_releases=keep)
-        engine.update = once  # type: ignore[method-assign]
+        engine.update = once
 
 
 class Action(action.ActionModule):

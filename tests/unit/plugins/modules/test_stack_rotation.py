@@ -183,7 +183,7 @@ def test_a_version_that_somebody_began_to_use_meanwhile_stays(engine: StackEngin
             engine.objects["services"]["late"] = {"ID": "late", "Spec": {"Name": "late", "TaskTemplate": {"ContainerSpec": container}}}
         return answer
 
-    engine.update = late  # type: ignore[method-assign]  # a stranger's service comes in between
+    engine.update = late  # a stranger's service comes in between
     done = run(engine, definitions=definition("three"), keep_versions=1)
     assert actions(done)["app_pw-1"] == "remove"
     assert "app_pw-1" in names(engine, "secrets")
