@@ -26,6 +26,8 @@ MANAGERS = ["manager1", "manager2", "manager3"]
 WORKERS = ["worker1", "worker2"]
 # Generous: the machine is small and shared. A condition that holds ends the wait at once.
 PATIENCE = 180
+# A swarm in which nothing has moved for so long, in seconds, is at rest.
+QUIET = 3
 
 # Runs on a node: one GET of the Engine API with the SDK that the engine role has installed.
 GET = """
@@ -97,6 +99,26 @@ class Lab:
             if task["DesiredState"] == "running":
                 objects["tasks", task["ID"]] = task["NodeID"]
         return objects
+
+    def at_rest(self, via="manager2"):
+        """A snapshot, once nothing moves of itself any more: restarted engines, and tasks that have failed, settle by and by."""
+        seen, since = {}, 0.0
+
+        def quiet():
+            nonlocal seen, since
+            before, seen = seen, self.snapshot(via)
+            counts = [service["ServiceStatus"] for service in self.get("/services?status=true", via)]
+            if seen != before or any(count["RunningTasks"] < count["DesiredTasks"] for count in counts):
+                since = time.monotonic()
+            return time.monotonic() - since > QUIET
+
+        self.until(quiet, "a swarm at rest")
+        return seen
+
+    def changes_since(self, before, via="manager2"):
+        """What differs from an earlier snapshot: {(kind, ID): (before, now)}."""
+        now = self.snapshot(via)
+        return {key: (before.get(key), now.get(key)) for key in {*before, *now} if before.get(key) != now.get(key)}
 
     def running(self, service, via="manager2"):
         """The running tasks of a service."""

@@ -75,23 +75,23 @@ def test_count_of_coins_grows(lab):
 
 
 def test_second_run_writes_nothing(lab):
-    before = lab.snapshot()
+    before = lab.at_rest()
     _rc, recap, _text = lab.site()
     assert {name: (counts["changed"], counts["failed"]) for name, counts in recap.items()} == dict.fromkeys(MANAGERS + WORKERS, (0, 0))
-    assert lab.snapshot() == before
+    assert not lab.changes_since(before)
 
 
 def test_check_mode_predicts_what_the_real_run_does(lab):
     """A change that touches swarm, node and service: predicted, untouched by the prediction, done, and then nothing left."""
     change = ["-e", json.dumps({"cluster_task_history_limit": 3, "registry_delete_enabled": True})]
-    before = lab.snapshot()
+    before = lab.at_rest()
     _rc, predicted, text = lab.site("--check", "--diff", *change)
-    assert lab.snapshot() == before
+    assert not lab.changes_since(before)
     assert "task_history_limit" in text and "REGISTRY_STORAGE_DELETE_ENABLED" in text
     _rc, done, _text = lab.site(*change)
     assert {n: c["changed"] for n, c in done.items()} == {n: c["changed"] for n, c in predicted.items()}
     assert sum(counts["changed"] for counts in done.values()) == 2
-    after = lab.snapshot()
+    after = lab.at_rest()
     _rc, again, _text = lab.site(*change)
     assert sum(counts["changed"] for counts in again.values()) == 0
-    assert lab.snapshot() == after
+    assert not lab.changes_since(after)

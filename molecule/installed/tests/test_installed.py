@@ -53,10 +53,10 @@ def environment(folder):
 
 def test_site_by_its_full_name_arrives_and_then_writes_nothing(lab, elsewhere):
     lab.playbook("apiary.swarm.site", **environment(elsewhere))
-    before = lab.snapshot()
+    before = lab.at_rest()
     _rc, recap, _text = lab.playbook("apiary.swarm.site", **environment(elsewhere))
     assert not any(counts["changed"] for counts in recap.values())
-    assert lab.snapshot() == before
+    assert not lab.changes_since(before)
 
 
 def test_show_by_its_full_name_tells_what_runs(lab, elsewhere):

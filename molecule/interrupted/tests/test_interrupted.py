@@ -29,10 +29,10 @@ def test_killed_runs_leave_nothing_that_the_next_one_cannot_mend(lab):
     assert {name: node["Status"]["State"] for name, node in nodes.items()} == dict.fromkeys(MANAGERS + WORKERS, "ready")
     assert {name for name, node in nodes.items() if "ManagerStatus" in node} == set(MANAGERS)
     assert len(lab.get("/nodes")) == len(nodes), "a node has joined twice"
-    before = lab.snapshot()
+    before = lab.at_rest()
     _rc, recap, _text = lab.site()
     assert not any(counts["changed"] for counts in recap.values())
-    assert lab.snapshot() == before
+    assert not lab.changes_since(before)
 
 
 def kill_site_after(lab, seconds):
