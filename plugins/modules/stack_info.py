@@ -84,7 +84,7 @@ services:
       elements: dict
       sample: [{target: 80, published: 8080, protocol: tcp, mode: ingress}]
     tasks:
-      description: The tasks that are to run, with their node and state.
+      description: The tasks that run or are to run, with their node and state.
       type: list
       elements: dict
       sample: [{name: shop_web.1, node: worker1, state: running}]
@@ -131,7 +131,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNEC
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, releases, words
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import in_control
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import place, reasons, state
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import place, reasons
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import live_tasks, state
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -160,8 +161,7 @@ def described_service(service: dict[str, Any], tasks: list[dict[str, Any]], node
         "ports": shown.get("ports", []),
         "tasks": [
             {"name": place(name, task, {}), "node": nodes.get(task.get("NodeID") or "", ""), "state": state(task)}
-            for task in sorted(tasks, key=lambda task: (task.get("Slot") or 0, task["ID"]))
-            if task["DesiredState"] == "running"
+            for task in sorted(live_tasks(tasks), key=lambda task: (task.get("Slot") or 0, task["ID"]))
         ],
         "errors": reasons(name, errors, nodes, now) if errors else "",
     }

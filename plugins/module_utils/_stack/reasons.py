@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, encode_query
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import FAILED, LIVE, moment, state
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import FAILED, LIVE, WANTED, moment, state
 
 # How many different errors and log lines a message carries.
 REASONS, LOG_LINES = 3, 5
@@ -35,7 +35,7 @@ def reasons(service: str, tasks: list[dict[str, Any]], nodes: dict[str, str], no
     hanging = [
         f"{place(service, task, nodes)}: {state(task)} for {max(0, now - moment(task)):.0f} s"
         for task in tasks
-        if task["DesiredState"] in LIVE and state(task) in LIVE - {"running"}
+        if task["DesiredState"] in WANTED and state(task) in LIVE - {"running"}
     ]
     return "; ".join((found or hanging)[:REASONS]) or "no task reports an error"
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LIVE = {"new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"}
+# What Swarm wants of a task that it has not given up; that of a job shall complete.
+WANTED = LIVE | {"complete"}
 FAILED = {"failed", "rejected", "orphaned"}
 # Seconds: the update monitor's default, how long a pending task may wait for a node, how long no task at all may
 # be left before nobody is thought to start one, and how long rejections must last to be no passing hiccup.
@@ -248,7 +250,7 @@ def never_started(task: dict[str, Any]) -> bool:
 
 def live_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Tasks that run or will."""
-    return [task for task in tasks if task["DesiredState"] in LIVE and state(task) in LIVE]
+    return [task for task in tasks if task["DesiredState"] in WANTED and state(task) in LIVE]
 
 
 def running_tasks(tasks: list[dict[str, Any]], nodes_down: set[str]) -> list[dict[str, Any]]:

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import Look, Memory, Verdict, judge, moment
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import LIVE, Look, Memory, Verdict, judge, moment
 
 NOW = 1_800_000_000.0
 
@@ -201,6 +202,12 @@ def test_a_job_is_done_when_all_its_slots_are() -> None:
     assert watch(job, [task("complete", 1, **this), task("complete", 2, JobIteration={"Index": 2})])[1] is None
     failed = watch(job, [task("complete", 1, **this), task("failed", 2, **this)])
     assert failed == (5, Verdict(False, "its job failed with 1 of 2 tasks completed"))
+
+
+def test_a_job_may_take_its_time() -> None:
+    """Swarm wants a job's task to complete, from its beginning on."""
+    for job, state in itertools.product(({"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}}, {"GlobalJob": {}}), LIVE):
+        assert watch(service(job), [task(state, 1, desired="complete")])[1] is None, state
 
 
 def test_a_job_on_every_node() -> None:
