@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import copy
 import json
+from urllib.parse import quote
 
 from stories import ROOT
 
+# Series of runs at a time: the machine is small.
+AT_ONCE = 6
 IMAGE = "apiary-lab/python:13"
 # The lab's images are on the node with this label, and the kernel may have no IPVS.
 PLACE = {
@@ -33,6 +36,14 @@ def service(*command, **more):
     }
 
 
+def play(lab, folder, series):
+    """Run the module in series, beside each other: {series: [options, ...]}; what each run returned, in the same shape."""
+    given = folder / "series.json"
+    given.write_text(json.dumps({"series": series, "results_folder": str(folder)}), encoding="utf-8")
+    lab.playbook(str(ROOT / "molecule" / "stack.yml"), "--forks", str(AT_ONCE), "-e", f"@{given}")
+    return {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in series}
+
+
 class Stack:
     """One stack of a story."""
 
@@ -41,11 +52,7 @@ class Stack:
 
     def runs(self, *runs, **options):
         """Run the module with these options each; what each run returned."""
-        file = self.folder / "results.json"
-        wanted = [{"name": self.name, **options, **run} for run in runs]
-        given = json.dumps({"runs": wanted, "results_file": str(file)})
-        self.lab.playbook(str(ROOT / "molecule" / "stack.yml"), "-e", given)
-        return json.loads(file.read_text(encoding="utf-8"))
+        return play(self.lab, self.folder, {self.name: [{"name": self.name, **options, **run} for run in runs]})[self.name]
 
     def run(self, **options):
         """One run."""
@@ -54,7 +61,7 @@ class Stack:
     def services(self):
         """{short name: service} of the stack."""
         label = json.dumps({"label": {f"com.docker.stack.namespace={self.name}": True}})
-        found = self.lab.get(f"/services?filters={quoted(label)}")
+        found = self.lab.get(f"/services?filters={quote(label)}")
         return {item["Spec"]["Name"][len(self.name) + 1 :]: item for item in found}
 
     def tasks(self):
@@ -70,14 +77,7 @@ class Stack:
     def all_tasks(self):
         """The tasks of the stack, ended ones as well."""
         label = json.dumps({"label": {f"com.docker.stack.namespace={self.name}": True}})
-        return self.lab.get(f"/tasks?filters={quoted(label)}")
-
-
-def quoted(text):
-    """Text for a URL."""
-    from urllib.parse import quote
-
-    return quote(text)
+        return self.lab.get(f"/tasks?filters={quote(label)}")
 
 
 def plan_of(result):
