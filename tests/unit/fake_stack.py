@@ -219,7 +219,14 @@ class StackEngine:
         }
 
     def store(self, kind: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
-        """Create an object."""
+        """Create an object, with the Engine's order of checks."""
+        if "refused" in json.dumps(body):
+            return 400, {"message": "rpc error: code = InvalidArgument desc = this spec is refused"}
+        configs = body.get("TaskTemplate", {}).get("ContainerSpec", {}).get("Configs") or []
+        lacking = [item["ConfigName"] for item in configs if item["ConfigID"] not in self.objects["configs"]]
+        if lacking:
+            word = "config" if len(lacking) == 1 else "configs"
+            return 400, {"message": f"rpc error: code = InvalidArgument desc = {word} not found: {', '.join(lacking)}"}
         self.index += 1
         ident = f"{kind[0]}{self.index}"
         self.writes.append(f"POST {path} {body['Name']}")

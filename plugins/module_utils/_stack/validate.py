@@ -6,49 +6,54 @@
 from __future__ import annotations
 
 import copy
-import re
+import uuid
+from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmConflict, SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Recorder
-
-# A spec that is tried on another service fails with one of these when all that matters was fine.
-NOT_OF_THE_SPEC = re.compile(r"renaming services|mode change")
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot
 
 
 def refusals(recorder: Recorder) -> list[str]:
-    """What the Engine would refuse of the services to write.
-
-    An update with version 0 goes through all of its checks and then always fails as out of sequence. A service that
-    does not exist yet is tried on another one, if there is any; that it may not be renamed is the last check.
-    """
-    services = sorted(recorder.snapshot.all("services"), key=lambda item: len((item["Spec"].get("EndpointSpec") or {}).get("Ports") or []))
+    """What the Engine would refuse of the services to write."""
     found = []
     for operation in recorder.operations:
-        if operation.kind != "services" or operation.action not in ("create", "update"):
-            continue
-        update = operation.action == "update"
-        carrier = operation.object_id if update else services[0]["ID"] if services else ""
-        words = carrier and refusal(recorder, operation, carrier)
-        if words and (update or not NOT_OF_THE_SPEC.search(words)):
-            found.append(f"service '{operation.name}': {words}")
+        if operation.kind == "services" and operation.action in ("create", "update"):
+            words = refusal(recorder, operation)
+            if words:
+                found.append(f"service '{operation.name}': {words}")
     return found
 
 
-def refusal(recorder: Recorder, operation: Operation, carrier: str) -> str:
-    """The Engine's words against one spec; empty when it would take it."""
-    spec = copy.deepcopy(operation.spec)
-    task = spec["TaskTemplate"]
-    container = task["ContainerSpec"]
-    # Leave out what the same plan has yet to create.
-    names = recorder.snapshot.network_names
-    task["Networks"] = [item for item in task.get("Networks") or [] if item["Target"] in {*names, *names.values()}]
-    for kind, key in (("Secrets", "SecretID"), ("Configs", "ConfigID")):
-        container[kind] = [item for item in container.get(kind) or [] if not item[key].startswith("planned-")]
+def refusal(recorder: Recorder, operation: Operation) -> str:
+    """The Engine's words against one spec; empty when it would take it.
+
+    It is asked in a way that goes through all of its checks and always fails at the last one: an update has the
+    version 0, which is out of sequence, and a service to be created names a config that nobody can have.
+    """
+    spec, nobodys = without_planned(operation.spec, recorder.snapshot), uuid.uuid4().hex
+    path, query = f"/services/{operation.object_id}/update", {"version": 0}
+    if operation.action == "create":
+        path, query = "/services/create", {}
+        file = {"Name": nobodys, "UID": "0", "GID": "0", "Mode": 0o444}
+        spec["TaskTemplate"]["ContainerSpec"]["Configs"].append({"ConfigID": nobodys, "ConfigName": nobodys, "File": file})
     try:
-        recorder.client.call("check the service", "POST", f"/services/{carrier}/update", {"version": 0}, spec)
+        recorder.client.call("check the service", "POST", path, query, spec)
     except SwarmConflict:
         return ""
     except SwarmError as error:
-        return getattr(error, "message", str(error)).strip().rstrip(".")
+        words = getattr(error, "message", str(error)).strip().rstrip(".")
+        return "" if words == f"config not found: {nobodys}" else words.replace(f", {nobodys}", "")
     return ""
+
+
+def without_planned(spec: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
+    """A service's spec without what the same plan has yet to create."""
+    spec = copy.deepcopy(spec)
+    task, names = spec["TaskTemplate"], snapshot.network_names
+    task["Networks"] = [item for item in task.get("Networks") or [] if item["Target"] in {*names, *names.values()}]
+    container = task["ContainerSpec"]
+    for kind, key in (("Secrets", "SecretID"), ("Configs", "ConfigID")):
+        container[kind] = [item for item in container.get(kind) or [] if not item[key].startswith("planned-")]
+    return spec

@@ -136,14 +136,26 @@ def test_a_call_that_is_not_known_fails_the_plan(engine: StackEngine) -> None:
     assert not any("plugins" in request for request in engine.requests)
 
 
-def test_the_engine_is_asked_for_its_opinion_before_anything_is_written(engine: StackEngine) -> None:
-    run(engine)
+@pytest.mark.parametrize("settled", [False, True])
+def test_the_engine_is_asked_for_its_opinion_before_anything_is_written(engine: StackEngine, settled: bool) -> None:
+    if settled:
+        run(engine)
     engine.writes.clear()
     definitions = changed(new={"image": "new:1", "env": "refused"})
     definitions[0]["networks"]["more"] = {}
     with pytest.raises(SwarmError, match="service 'app_new': this spec is refused. Nothing was changed"):
         run(engine, definitions=definitions)
     assert engine.writes == []
+
+
+def test_a_config_that_is_gone_meanwhile_is_named_alone(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(engine)
+    read = engine.read
+    gone = copy.deepcopy(engine.objects["configs"])
+    monkeypatch.setattr(engine, "read", lambda kind, filters: (200, list(gone.values())) if kind == "configs" else read(kind, filters))
+    engine.objects["configs"].clear()
+    with pytest.raises(SwarmError, match=f"service 'app_new': configs not found: {CONF}. Nothing was changed"):
+        run(engine, definitions=changed(new={"image": "new:1", "configs": ["conf"]}))
 
 
 def test_a_relative_bind_mount_is_refused(engine: StackEngine) -> None:
