@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,7 +115,32 @@ def diff(operations: list[Operation], mask: bool = True) -> list[dict[str, str]]
 
 def problems(operations: list[Operation]) -> list[str]:
     """Why the plan cannot be carried out: nothing, or all its reasons."""
-    return [item.problem for item in operations if item.problem]
+    return [item.problem for item in operations if item.problem] + port_conflicts(operations)
+
+
+def port_conflicts(operations: list[Operation]) -> list[str]:
+    """The ports that two services would begin to publish, which the Engine refuses when the second one is written.
+
+    Only host mode goes with host mode, on different nodes. What is published already, the Engine itself compares.
+    """
+    takers: dict[tuple[int, str], dict[str, str]] = {}
+    for item in in_order([item for item in operations if item.kind == "services"]):
+        before = published(item.before)
+        for port, mode in published(item.after).items():
+            if before.get(port) != mode:
+                takers.setdefault(port, {})[item.name] = mode
+    return [
+        f"service '{one}' and service '{other}' both publish port {number}/{protocol}"
+        for (number, protocol), modes in sorted(takers.items())
+        for one, other in itertools.combinations(modes, 2)
+        if "ingress" in (modes[one], modes[other])
+    ]
+
+
+def published(service: dict[str, Any] | None) -> dict[tuple[int, str], str]:
+    """(port, protocol) -> mode of a service in normal form; the Engine chooses a port where none is given."""
+    ports = ((service or {}).get("EndpointSpec") or {}).get("Ports") or []
+    return {(port["PublishedPort"], port["Protocol"]): port["PublishMode"] for port in ports if port.get("PublishedPort")}
 
 
 def remarks(operations: list[Operation]) -> list[str]:
