@@ -198,7 +198,8 @@ class StackEngine:
                 item.get("Spec", {}).pop("Data", None) if kind == "secrets" else None
             return 200, items
         if kind == "tasks":
-            return 200, [self.task(item) for key, item in self.objects["services"].items() if key in filters.get("service", {key: 1})]
+            services = [item for key, item in self.objects["services"].items() if key in filters.get("service", {key: 1})]
+            return 200, [self.task(item) for item in services if of_stack(item, filters)]
         if kind == "nodes":
             return 200, self.nodes
         if kind == "info":
@@ -256,6 +257,12 @@ class StackEngine:
     def named(self, kind: str, name: str) -> dict[str, Any]:
         """One object."""
         return next(item for item in self.objects[kind].values() if name in (item.get("Name"), item.get("Spec", {}).get("Name")))
+
+
+def of_stack(item: dict[str, Any], filters: dict[str, Any]) -> bool:
+    """Whether an object has the labels of a filter."""
+    labels = item["Spec"].get("Labels") or {}
+    return all(label in [f"{name}={value}" for name, value in labels.items()] for label in filters.get("label", {}))
 
 
 def encoded(text: str) -> str:

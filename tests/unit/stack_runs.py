@@ -10,8 +10,9 @@ from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, rotate
 from ansible_collections.apiary.swarm.plugins.modules import stack
-from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
+from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, encoded
 
 DEFINITION: dict[str, Any] = {
     "services": {"web": {"image": "web:1", "secrets": ["pw"]}, "db": {"image": "db:1"}},
@@ -51,3 +52,8 @@ def changed(**services: Any) -> list[dict[str, Any]]:
 def names(engine: StackEngine, kind: str) -> set[str]:
     """The names of all secrets, configs or services."""
     return {item["Spec"]["Name"] for item in engine.objects[kind].values()}
+
+
+def version(text: str) -> str:
+    """The name of the version of config conf with this content, in the stack of DEFAULTS."""
+    return rotate.config_name({"Name": "app_conf", "Labels": {normal.STACK_LABEL: "app"}, "Data": encoded(text)})

@@ -38,10 +38,8 @@ def versioned_name(base: str, suffix: str, longest: int = 0) -> str:
 
 
 def config_name(body: dict[str, Any]) -> str:
-    """The name of a config with this content. One that is not called after its stack may be in others, too: each has its own."""
-    text, stack = json.dumps(content_of(body), sort_keys=True), stack_of(body) or ""
-    if not body["Name"].startswith(f"{stack}_"):
-        text += stack
+    """The name of a config with this content in its stack. Another may have one of the same name: config b_c of stack a, c of a_b."""
+    text = json.dumps(content_of(body), sort_keys=True) + (stack_of(body) or "")
     return versioned_name(body["Name"], hashlib.sha256(text.encode()).hexdigest()[:DIGEST])
 
 

@@ -10,11 +10,11 @@ import copy
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, remove, rotate
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, remove
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import NODE, StackEngine, encoded
-from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, run
+from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, run, version
 
-CONF = "app_conf-" + rotate.config_name({"Name": "app_conf", "Data": encoded("hello")})[-12:]
+CONF = version("hello")
 ACTIONS_OF_A_FIRST_RUN = {"app_web", "app_db", "app_back", "app_pw-1", CONF}
 
 

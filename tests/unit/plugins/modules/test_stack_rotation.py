@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import rotate
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, encoded
-from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, names, run
+from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, names, run, version
 
 
 def definition(secret: str = "one", config: str = "one", **more: Any) -> list[dict[str, Any]]:
@@ -47,8 +47,8 @@ def test_new_content_is_a_new_version_that_the_services_follow(engine: StackEngi
     assert engine.writes == []
     done = run(engine, definitions=definition("two", "two"))
     assert (done["plan"], done["diff"]) == (predicted["plan"], predicted["diff"])
-    conf = rotate.config_name({"Name": "app_conf", "Data": encoded("two")})
-    old = rotate.config_name({"Name": "app_conf", "Data": encoded("one")})
+    conf = version("two")
+    old = version("one")
     assert actions(done) == {
         "app_pw-2": "create", conf: "create", "app_web": "update", "app_db": "update", "app_pw-1": "orphan", old: "orphan"
     }  # fmt: skip
@@ -190,7 +190,7 @@ def test_a_version_that_somebody_began_to_use_meanwhile_stays(engine: StackEngin
 
 
 def test_a_foreign_object_of_a_versions_name_is_left_alone(engine: StackEngine) -> None:
-    name = rotate.config_name({"Name": "app_conf", "Data": encoded("one")})
+    name = version("one")
     engine.store("configs", "", {"Name": name, "Data": encoded("other")})
     engine.writes.clear()
     with pytest.raises(SwarmError, match=f"config '{name}' exists and does not belong"):
@@ -209,6 +209,18 @@ def test_stacks_may_share_the_name_and_content_of_a_config(engine: StackEngine) 
     for name in ("app", "other"):
         assert run(engine, name=name, definitions=given)["changed"] is False
     assert len({*used(engine, "app_web"), *used(engine, "other_web")}) == 4
+
+
+def test_stacks_whose_names_begin_alike_keep_apart_what_is_called_alike(engine: StackEngine) -> None:
+    long, web = definition(), {"image": "web:1", "secrets": ["b_pw"], "configs": ["b_conf"]}
+    short = [{"services": {"web": web}, "secrets": {"b_pw": {"text": "one"}}, "configs": {"b_conf": {"text": "one"}}}]
+    for _time in range(2):
+        run(engine, name="a", definitions=short, keep_releases=2)
+        run(engine, name="a_b", definitions=long, prune=True, keep_versions=1, keep_releases=2)
+    assert not run(engine, name="a", definitions=short, prune=True, keep_versions=1)["changed"]
+    assert len({*used(engine, "a_web"), *used(engine, "a_b_web")}) == 4
+    run(engine, name="a", state="absent")
+    assert not run(engine, name="a_b", definitions=long)["changed"]
 
 
 @pytest.mark.parametrize("base", ["a", "a" * 61, "a" * 62, "a" * 64, "a" * 50 + "-" * 10 + "b", "x" * 200])
