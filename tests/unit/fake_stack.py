@@ -192,6 +192,8 @@ class StackEngine:
 
     def read(self, kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
         """A list, or what else is asked for."""
+        if kind in KINDS and not self.manager:
+            return 503, {"message": "This node is not a swarm manager."}
         if kind in KINDS:
             items = copy.deepcopy(list(self.objects[kind].values()))
             for item in items:

@@ -14,7 +14,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import error_of, last_words, reasons
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import Look, Memory, Verdict, instant, judge, moment
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import LIVE, Look, Memory, Verdict, instant, judge, moment, state
 
 PAUSE = 1.0
 NODES_EVERY = 10  # rounds
@@ -32,6 +32,7 @@ class Waiting:
     :ivar known: service name -> what the looks so far showed.
     :ivar verdicts: service name -> (good, text).
     :ivar max_failures: a service whose tasks have failed so often will not arrive; 0: never mind.
+    :ivar listed: the stack's services, if nobody has written since they were read. For the first look: never put down.
     """
 
     stack: str
@@ -41,16 +42,17 @@ class Waiting:
     waited: float = 0
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     verdicts: dict[str, list[Any]] = field(default_factory=dict)
+    listed: list[dict[str, Any]] | None = field(default=None, repr=False)
 
 
 class Watch:
-    """What a wait knows of a stack; two requests a round, whatever the number of services."""
+    """What a wait knows of a stack; two requests a round, whatever the number of services, and one for the nodes now and then."""
 
     def __init__(self, client: Client, waiting: Waiting, now: Callable[[], float] = time.time) -> None:
         self._client, self._waiting, self._now = client, waiting, now
         self._stack, self._touched = waiting.stack, waiting.touched
         self._memories = {name: Memory(**waiting.known.get(name, {})) for name in waiting.touched}
-        self._nodes: list[dict[str, Any]] = []
+        self._nodes: list[dict[str, Any]] | None = None
         self._rounds = 0
         self.verdicts = {name: Verdict(*verdict) for name, verdict in waiting.verdicts.items()}
         self.services: dict[str, dict[str, Any]] = {}
@@ -81,12 +83,17 @@ class Watch:
 
     def look(self) -> None:
         """One round."""
+        label = {f"{STACK_LABEL}={self._stack}": True}
+        listed, self._waiting.listed = self._waiting.listed, None
+        if listed is None:
+            listed = self._client.services({"label": label}, status=True)
+        tasks = self._client.tasks({"label": label, "_up-to-date": {"true": True}})
+        # Swarm no longer wants the tasks of a node that goes down: where all that it wants run, no node needs a look.
         if self._rounds % NODES_EVERY == 0:
+            self._nodes = None
+        if self._nodes is None and any(task["DesiredState"] in LIVE and state(task) != "running" for task in tasks):
             self._nodes = self._client.nodes()
         self._rounds += 1
-        label = {f"{STACK_LABEL}={self._stack}": True}
-        listed = self._client.services({"label": label}, status=True)
-        tasks = self._client.tasks({"label": label, "_up-to-date": {"true": True}})
         self.services = {service["Spec"]["Name"]: service for service in listed}
         now = self._now()
         for name in self.open:
@@ -103,7 +110,7 @@ class Watch:
 
     def nodes_down(self) -> set[str]:
         """IDs of the nodes that are down."""
-        return {node["ID"] for node in self._nodes if node["Status"]["State"] == "down"}
+        return {node["ID"] for node in self._nodes or [] if node["Status"]["State"] == "down"}
 
     def explain(self, name: str, cause: str) -> str:
         """One sentence on a service: what is wrong, its tasks' errors, its last words."""
@@ -111,6 +118,7 @@ class Watch:
         if service is None:
             return f"service '{name}': {cause}"
         tasks = of_the_last_update(service, self._client.tasks({"service": {service["ID"]: True}}))
+        self._nodes = self._client.nodes() if self._nodes is None else self._nodes
         names = {node["ID"]: _spec.node_hostname(node) for node in self._nodes}
         words = last_words(self._client, tasks, self.nodes_down())
         told = reasons(name, tasks, names, self._now())

@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, order, plan, remove, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import Ending, finish, go_back
@@ -61,12 +61,12 @@ class Wish:
 
 def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
     """The stack is there as its definition says and runs; in check mode, what that would take."""
-    info = in_control(client, check, wish.stack, "deploy")
-    if not info:
+    services = all_services(client, check, wish.stack)
+    if services is None:
         return unknown_plan(wish.stack)
     command = cli.find(wish.stack)
     with sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle) as laid_out:
-        memory = Memory(info)
+        memory = Memory(services)
         rules = wish.rules if check else replace(wish.rules, assumed={})
         recorder, said = run(command, Recorder(client, False, memory, rules), wish, laid_out)
         operations = recorder.operations
@@ -79,6 +79,8 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
         ending = ending_of(wish, operations, outcome)
         if any(item.action in ("create", "update") for item in operations):
             with_outcome(outcome, lambda: written(command, client, memory, wish, laid_out, ending))
+        else:
+            ending.waiting.listed = recorder.snapshot.of_stack("services", wish.stack)
     if not wish.wait:
         return outcome
     return {**outcome, **with_outcome(outcome, lambda: finish(client, ending, wish.bundle.get("report_every", 0)))}
@@ -144,6 +146,19 @@ def in_control(client: Client, check: bool, stack: str, verb: str) -> dict[str, 
     if check and info["Swarm"]["LocalNodeState"] == "inactive":
         return {}
     raise SwarmError(f"Could not {verb} stack '{stack}': this host does not manage a swarm. Run the task on a manager that is in control.")
+
+
+def all_services(client: Client, check: bool, stack: str) -> list[dict[str, Any]] | None:
+    """All services; nothing in check mode before there is a swarm. Only where they cannot be listed the Engine is asked what it is.
+
+    :raises SwarmError: only a manager knows the stacks.
+    """
+    try:
+        return client.services()
+    except EngineError as error:
+        if error.status == 503 and not in_control(client, check, stack, "deploy"):
+            return None
+        raise
 
 
 def unknown_plan(stack: str) -> dict[str, Any]:

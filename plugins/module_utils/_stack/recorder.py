@@ -29,20 +29,22 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import
 Answer = Tuple[int, Dict[str, str], bytes]
 # Headers that belong to one connection.
 HOP_HEADERS = {"host", "connection", "transfer-encoding", "content-length", "accept-encoding", "content-encoding"}
-PASSED_READS = re.compile(r"^/(_ping|info|version)$|^/(distribution|tasks|nodes)(/|$)")
+PASSED_READS = re.compile(r"^/version$|^/(distribution|tasks|nodes)(/|$)")
+# All that the CLI wants to know of the Engine, and what nobody gets here without.
+INFO = {"Swarm": {"ControlAvailable": True}}
 STUCK = ("paused", "rollback_paused")
 
 
 class Memory:
     """What a plan learned and the run that applies it need not ask again.
 
-    :ivar info: what the Engine says of itself; empty if it has to be asked.
+    :ivar services: as listed before the first run, for that run; every other one reads anew.
     :ivar distribution: answers of the registry by (image, credentials).
     :ivar secrets: by ID, whether a stored secret has the wanted content; None: could not be found out.
     """
 
-    def __init__(self, info: dict[str, Any] | None = None) -> None:
-        self.info = info or {}
+    def __init__(self, services: list[dict[str, Any]] | None = None) -> None:
+        self.services = services
         self.distribution: dict[tuple[str, str], Answer] = {}
         self.secrets: dict[str, bool | None] = {}
 
@@ -73,7 +75,8 @@ class Recorder:
     def snapshot(self) -> Snapshot:
         """What the Engine holds; read when the CLI's API version is known, so that both speak of the same fields."""
         if self._snapshot is None:
-            self._snapshot = Snapshot(self._client)
+            services, self._memory.services = self._memory.services, None
+            self._snapshot = Snapshot(self._client, services)
             for kind, names in self._rules.assumed.items():
                 for name in names:
                     if not self._snapshot.find(kind, name):
@@ -120,7 +123,12 @@ class Recorder:
 
     # -- reads
     def _read(self, path: str, query: dict[str, str]) -> Answer | None:
-        """The answer from the snapshot; None for what has to be asked."""
+        """The answer from what is known; None for what has to be asked."""
+        if path == "/_ping":
+            headers = {"Api-Version": self._client.api_version, "Ostype": "linux", "Docker-Experimental": "false"}
+            return 200, {**headers, "Content-Type": "text/plain"}, b"OK"
+        if path == "/info":
+            return ok(INFO)
         kind, _slash, key = path[1:].partition("/")
         if kind not in KINDS:
             return None
@@ -143,8 +151,6 @@ class Recorder:
     def _pass_read(self, method: str, target: str, path: str, headers: dict[str, str]) -> Answer:
         if not PASSED_READS.match(path):
             return self._refuse(method, path)
-        if path in ("/_ping", "/info") and self._memory.info:
-            return known(self._memory.info if path == "/info" else None, self._client.api_version)
         if not path.startswith("/distribution/"):
             return self._client.raw(method, target, headers, None)
         key = path, registry_auth(headers)
@@ -301,13 +307,6 @@ WRITES: list[tuple[str, Callable[..., Operation]]] = [
     (r"^/services/create$", Recorder._create_service),
     (r"^/services/([^/]+)/update$", Recorder._update_service),
 ]
-
-
-def known(info: dict[str, Any] | None, api_version: str) -> Answer:
-    """What the CLI asks for first, and we know already: the Engine's API version, and that it manages a swarm."""
-    if info:
-        return ok(info)
-    return 200, {"Api-Version": api_version, "Ostype": "linux", "Docker-Experimental": "false", "Content-Type": "text/plain"}, b"OK"
 
 
 def registry_auth(headers: dict[str, str]) -> str:

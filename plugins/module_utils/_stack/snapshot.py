@@ -29,10 +29,16 @@ def labels_of(kind: str, item: dict[str, Any]) -> dict[str, str]:
 
 
 class Snapshot:
-    """All services, swarm networks, configs and secrets at one moment: one request each."""
+    """All services, swarm networks, configs and secrets at one moment: one request each.
 
-    def __init__(self, client: Client) -> None:
-        self._lists: dict[str, list[dict[str, Any]]] = {kind: client.call(f"list the {kind}", "GET", f"/{kind}") or [] for kind in KINDS}
+    :param services: as listed just now, if they are.
+    """
+
+    def __init__(self, client: Client, services: list[dict[str, Any]] | None = None) -> None:
+        self._lists: dict[str, list[dict[str, Any]]] = {} if services is None else {"services": services}
+        for kind in KINDS:
+            if kind not in self._lists:
+                self._lists[kind] = client.call(f"list the {kind}", "GET", f"/{kind}") or []
         # A network of another scope cannot carry services: the CLI asks for swarm networks only.
         self.network_names = {item["Id"]: item["Name"] for item in self._lists["networks"]}
 

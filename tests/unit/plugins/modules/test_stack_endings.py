@@ -14,7 +14,7 @@ import pytest
 from ansible import constants
 from ansible_collections.apiary.swarm.plugins.action import stack as action
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, Watch
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import NODES_EVERY, Waiting, Watch
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, names, run
 
@@ -68,6 +68,27 @@ def test_what_is_put_down_holds_no_spec_of_a_task(engine: StackEngine) -> None:
     watch.put_down()
     assert "swordfish" not in json.dumps(waiting.known)
     assert waiting.known["app_web"]["failures"]
+
+
+def test_nodes_are_looked_at_now_and_then_while_a_wanted_task_does_not_run(engine: StackEngine) -> None:
+    run(engine)
+    for state, looks in (("running", 0), ("starting", 2)):
+        engine.task_state = state
+        engine.requests.clear()
+        watch = Watch(engine.client, Waiting("app", {"app_web": "create"}, 60), lambda: 1.8e9)
+        for _round in range(NODES_EVERY + 1):
+            watch.look()
+        assert engine.requests.count("GET /nodes") == looks
+
+
+def test_services_that_nobody_wrote_are_not_read_again_for_the_first_look_alone(engine: StackEngine) -> None:
+    run(engine)
+    engine.task_state = "starting"
+    engine.requests.clear()
+    part = run(engine, _bundle=bundle(report_every=4))
+    assert part["unfinished"]["waiting"]["listed"] is None
+    assert part["progress"] == ["app_web: ? of ? tasks running", "app_db: ? of ? tasks running"]
+    assert 1 < engine.requests.count("GET /services") == engine.requests.count("GET /tasks")
 
 
 def test_a_failed_deployment_is_taken_back_and_fails_nevertheless(engine: StackEngine) -> None:

@@ -55,10 +55,12 @@ def test_a_plan_needs_few_reads_whatever_the_number_of_services(engine: StackEng
     run(engine, definitions=[definition])
     engine.requests.clear()
     run(engine, check=True, definitions=[definition])
-    reads = [item for item in engine.requests if "distribution" not in item]
     # The SDK asks for the version before.
-    assert reads == ["GET /info", "GET /services", "GET /networks", "GET /configs", "GET /secrets"]
-    assert len([item for item in engine.requests if "distribution" in item]) == 1
+    plan = ["GET /services", "GET /networks", "GET /configs", "GET /secrets", "GET /distribution/web:1/json"]
+    assert engine.requests == plan
+    engine.requests.clear()
+    run(engine, definitions=[definition])
+    assert engine.requests == [*plan, "GET /tasks"]
 
 
 def test_what_is_no_longer_named_stays_or_is_pruned_last(engine: StackEngine) -> None:
@@ -226,6 +228,14 @@ def test_a_member_that_is_no_manager_refuses_in_check_mode_too() -> None:
         for check in (True, False):
             with pytest.raises(SwarmError, match="stack 'app': this host does not manage a swarm. Run"):
                 run(StackEngine(manager=False), check=check, state=state)
+
+
+def test_a_manager_without_a_quorum_says_what_to_do(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = engine.read
+    refusal = 503, {"message": "The swarm does not have a leader."}
+    monkeypatch.setattr(engine, "read", lambda kind, filters: refusal if kind == "services" else read(kind, filters))
+    with pytest.raises(SwarmError, match="Could not list the services: The swarm does not have a leader .*bring the managers back"):
+        run(engine)
 
 
 def test_pruning_without_waiting_is_refused(engine: StackEngine) -> None:
