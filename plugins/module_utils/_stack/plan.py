@@ -73,8 +73,8 @@ class Operation:
 
     def differences(self, mask: bool = True) -> list[list[Any]]:
         """What changes, as [path, before, after]: nothing where the object comes or goes as a whole."""
-        before, after = self.words(mask)
-        if before is None or after is None or not self.changes:
+        before, after = self.words(mask) if self.changes else (None, None)
+        if before is None or after is None:
             return self.told
         was, will = normal.leaves(before), normal.leaves(after)
         found = [[path, was.get(path), will.get(path)] for path in normal.changed_paths(before, after)]
