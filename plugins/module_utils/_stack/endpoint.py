@@ -18,6 +18,7 @@ class Handler(BaseHTTPRequestHandler):
     """Reads one request, asks the server's C(answer), writes the reply."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave in one piece
 
     def log_message(self, format: str, *args: Any) -> None:  # pylint: disable=redefined-builtin
         """Say nothing."""
