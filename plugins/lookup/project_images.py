@@ -11,10 +11,9 @@ version_added: 0.1.0
 author: The apiary.swarm authors (@apiary)
 description:
   - Reads the Compose files of the projects on the controller and lists one image for each service with C(build).
-  - A project that is to be absent has none.
   - The tag is a digest of all that goes into the build (the files of the context, the Dockerfile's name, the arguments and the
     target), so an image with that tag in the registry need not be built again.
-  - Nothing is built for a project whose C(state) is V(absent).
+  - Nothing is built for a project whose C(state) is V(absent) or V(rolled_back). It needs no C(files).
 options:
   _terms:
     description: Projects, as O(apiary.swarm.stacks#role:main:stacks_projects) has them.
@@ -57,7 +56,9 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         projects = [project for term in terms for project in (term if isinstance(term, list) else [term])]
         try:
-            images = [build for project in projects if project.get("state") != "absent" for build in self._builds(project, variables)]
+            images = [
+                build for project in projects if project.get("state", "present") == "present" for build in self._builds(project, variables)
+            ]
         except ComposeError as error:
             raise AnsibleLookupError(str(error)) from error
         for name in self.get_option("push"):
@@ -73,4 +74,4 @@ class LookupModule(LookupBase):
             # A file that is nowhere keeps its name: reading it will say so.
             return self.find_file_in_search_path(variables or {}, "files", path, ignore_missing=True) or path
 
-        return builds_of({**project, "files": [find(path) for path in as_list(project["files"])]})
+        return builds_of({**project, "files": [find(path) for path in as_list(project.get("files"))]})

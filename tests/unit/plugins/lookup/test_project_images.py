@@ -65,8 +65,11 @@ def test_no_projects_are_no_images() -> None:
     assert images([]) == []
 
 
-def test_nothing_is_built_for_a_project_that_goes(shop: dict[str, Any]) -> None:
-    assert images([{**shop, "state": "absent", "files": ["/gone.yml"]}]) == []
+def test_nothing_is_built_for_a_project_that_goes_or_goes_back(shop: dict[str, Any]) -> None:
+    for state in ("absent", "rolled_back"):
+        assert images([{**shop, "state": state, "files": ["/gone.yml"]}]) == []
+        assert images([{"name": "shop", "state": state}]) == []
+    assert images([{"name": "shop"}]) == []
     assert images([{**shop, "state": "present"}]) == images([shop])
 
 
