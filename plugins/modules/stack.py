@@ -137,6 +137,7 @@ options:
     description:
       - How many releases stay. Each change leaves one when all runs, as a config of the Swarm that holds the services' definitions, when
         they were made, by whom, and what had changed. M(apiary.swarm.stack_info) lists them. V(0) leaves none, and so does O(wait=false).
+      - The definitions hold the values of the services' environment. Whoever may read configs can read them, as in the services themselves.
     type: int
     default: 10
   wait_for_dependencies:
