@@ -18,20 +18,17 @@ from contextlib import contextmanager
 from typing import Any, Callable, Iterator
 
 import yaml
-from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose_facts
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate
+from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import ActionWithProgress
 
-# Seconds between two reports of a long wait.
-REPORT_EVERY = 4
 # An anchor and a tag, which YAML allows before a value.
 PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionWithProgress):
     """The action of M(apiary.swarm.stack)."""
 
     TRANSFERS_FILES = False
@@ -40,39 +37,17 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Pack what is on the controller into one argument, and run the module."""
         result = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
+        arguments, bundle = dict(self._task.args), {}
         if all(isinstance(item, dict) for item in as_list(arguments.get("definitions"))) and isinstance(arguments.get("env", {}), dict):
             try:
-                arguments["_bundle"] = self._bundle(arguments, task_vars)
+                bundle = self._bundle(arguments, task_vars)
             except (AnsibleError, ComposeError) as error:
                 return {**result, "failed": True, "msg": str(error)}
         # Otherwise the module itself says what is wrong with its options.
-        done = self._execute_module(module_name="apiary.swarm.stack", module_args=arguments, task_vars=task_vars)
-        return {**result, **self._followed(done, arguments, task_vars)}
+        return {**result, **self._in_parts("apiary.swarm.stack", f"stack {arguments.get('name')}", arguments, bundle, task_vars)}
 
-    def _followed(self, done: dict[str, Any], arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """The result of the whole, after the parts of its wait; between them a person is told how it goes."""
-        whole, part = dict(done), done
-        while "unfinished" in part:
-            for line in part["progress"]:
-                self._tell(f"stack {arguments.get('name')}: {line}")
-            handed_on = {**arguments, "_bundle": packed({"unfinished": part["unfinished"], "report_every": REPORT_EVERY})}
-            part = self._execute_module(module_name="apiary.swarm.stack", module_args=handed_on, task_vars=task_vars)
-            whole.update({key: value for key, value in part.items() if key not in ("changed", "invocation")})
-        if whole is not part and part.get("failed"):
-            whole.pop("services", None)
-        for name in ("unfinished", "progress"):
-            whole.pop(name, None)
-        return whole
-
-    def _tell(self, line: str) -> None:
-        """Show a line at once. What a callback writes for programs to read must stay whole, so others get it beside that."""
-        if not self._task.no_log:
-            plain = C.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in ("default", "minimal", "oneline")
-            self._display.display(line, stderr=not plain)
-
-    def _bundle(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> str:
-        """Take out of the arguments what is packed, and pack it."""
+    def _bundle(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Take out of the arguments what goes beside them."""
         bundle: dict[str, Any] = {"definitions": as_list(arguments.pop("definitions", None)), "env": arguments.pop("env", {}) or {}}
         stack = arguments.get("name", "")
         bundle["who"] = f"{user()}@{socket.gethostname()}"
@@ -93,7 +68,7 @@ class ActionModule(ActionBase):
             bundle["depends_on"] = _compose_facts.dependencies([project for _path, project in projects])
             if "files" not in arguments:
                 bundle.update(self._pack(stack, paths, texts, bundle))
-        return packed({**bundle, "report_every": REPORT_EVERY})
+        return bundle
 
     def _remote_texts(self, files: list[str], task_vars: dict[str, Any] | None) -> list[tuple[str, str]]:
         """The Compose files on the manager; of one that cannot be read the module will tell."""
@@ -159,11 +134,6 @@ def user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return f"uid={os.getuid()}"
-
-
-def packed(bundle: dict[str, Any]) -> str:
-    """What the module unpacks. Vaulted strings and dates of YAML become text."""
-    return base64.b64encode(json.dumps(bundle, default=str).encode()).decode()
 
 
 def missing(path: str, stack: str) -> AnsibleActionFail:

@@ -62,12 +62,14 @@ def execute(
     module: AnsibleModule,
     run: Callable[[dict[str, Any], Client, Converge], dict[str, Any]],
     without_engine: bool = False,
+    connect: Callable[[dict[str, Any]], Client] = connect,
 ) -> None:
     """Connect, run, and end the module with its result or with one sentence.
 
     :param run: gets the options, the client and the converger; returns the result.
     :param without_engine: a host without an engine is not an error (in check mode it never is: an earlier
         task of the same play may be the one that would install it).
+    :param connect: makes the client from the options.
     """
 
     def connected(params: dict[str, Any], converge: Converge) -> dict[str, Any]:

@@ -154,6 +154,8 @@ options:
   wait_timeout:
     description:
       - How long to wait until all services run, or with O(state=absent) until all is gone, in seconds.
+      - With O(wait_for_dependencies=true) that is the time of all its waits together.
+      - Every few seconds a line tells what is waited for. The Engine may be restarted meanwhile.
     type: int
     default: 300
   max_failures:
@@ -293,10 +295,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.back import rolled_back
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import IMAGE_OPTIONS, Flags, Login
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import finish, unpacked
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, go_on, present
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.refuse import refuse
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
@@ -374,10 +376,11 @@ def desired_stack(params: dict[str, Any]) -> Wish:
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
-    """Deploy or remove."""
+    """Deploy or remove; in a later part, go on with it."""
     bundle = unpack(params["_bundle"])
-    if "unfinished" in bundle:
-        return {"changed": True, **finish(client, unpacked(bundle["unfinished"]), bundle["report_every"])}
+    rest = parts.rest_of(bundle)
+    if rest:
+        return go_on(client, bundle, rest, lambda: desired_stack(params))
     if params["state"] == "absent":
         return absent(client, converge.check, params["name"], params["wait_timeout"])
     if params["state"] == "rolled_back":
@@ -387,7 +390,7 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
 
 def main() -> None:
     """Run as a module."""
-    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run)
+    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run, connect=parts.connected)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 
 KINDS = ("services", "networks", "configs", "secrets")
 NODE = {
@@ -137,6 +138,8 @@ class StackEngine:
     :cvar nodes: as listed.
     :ivar digests: image -> digest at its registry; all other images are unknown there.
     :ivar auths: the logins of the writes.
+    :ivar lingering: how often the tasks of removed services are still listed.
+    :ivar away: how many requests nobody answers.
     :ivar interrupted: how many writes come too late because somebody else wrote.
     """
 
@@ -153,6 +156,8 @@ class StackEngine:
         self.digests: dict[str, str] = {}
         self.auths: list[str] = []
         self.index = 10
+        self.lingering = self.away = 0
+        self.ending: list[dict[str, Any]] = []
 
     @property
     def client(self) -> Client:
@@ -163,6 +168,9 @@ class StackEngine:
         """One request."""
         url = urlsplit(target)
         path = re.sub(r"^/v[\d.]+", "", url.path)
+        if self.away > 0:
+            self.away -= 1
+            raise SwarmError("Could not talk to the Docker Engine: nothing listens there. Start it.")
         self.requests.append(f"{method} {path}")
         self.auths += [value for name, value in headers.items() if name == "X-Registry-Auth" and method == "POST"]
         image = path[len("/distribution/") : -len("/json")]
@@ -185,7 +193,9 @@ class StackEngine:
             if kind in ("configs", "secrets") and f'"{rest[0]}"' in named:
                 return 400, {"message": f"{kind} {rest[0]} is in use"}
             self.writes.append(f"DELETE {path}")
-            return (204, None) if self.objects[kind].pop(rest[0], None) else (404, {"message": "not found"})
+            gone = self.objects[kind].pop(rest[0], None)
+            self.ending += [self.task(gone)] if gone and kind == "services" and self.lingering else []
+            return (204, None) if gone else (404, {"message": "not found"})
         if query.get("rollback") == "previous":
             body = self.objects[kind][rest[0]]["PreviousSpec"]
         return self.update(kind, rest[0], path, int(query["version"]), body)
@@ -200,8 +210,10 @@ class StackEngine:
                 item.get("Spec", {}).pop("Data", None) if kind == "secrets" else None
             return 200, items
         if kind == "tasks":
+            self.lingering = max(0, self.lingering - len(self.ending[:1]))
+            self.ending = self.ending if self.lingering else []
             services = [item for key, item in self.objects["services"].items() if key in filters.get("service", {key: 1})]
-            return 200, [self.task(item) for item in services if of_stack(item, filters)]
+            return 200, self.ending + [self.task(item) for item in services if of_stack(item, filters)]
         if kind == "nodes":
             return 200, self.nodes
         if kind == "info":

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import json
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
@@ -32,6 +34,26 @@ def run(engine: StackEngine | Client, check: bool = False, **options: Any) -> di
     """The module's run with some options."""
     client = engine.client if isinstance(engine, StackEngine) else engine
     return stack.run({**DEFAULTS, **options}, client, Converge(check))
+
+
+def bundle(**content: Any) -> str:
+    """What the action plugin hands on."""
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+def in_parts(engine: StackEngine, found: dict[str, Any] | None = None, **options: Any) -> tuple[dict[str, Any], list[str]]:
+    """A run whose waits are done in parts, each by a process of its own; its result, and what it told in between.
+
+    :param found: what the action plugin has found out.
+    """
+    given = {"definitions": options.pop("definitions", [DEFINITION]), **(found or {}), "report_every": 4}
+    options["definitions"], told = [], []
+    first = part = run(engine, _bundle=bundle(**given), **options)
+    while "unfinished" in part:
+        told += part["progress"]
+        rest = given if part.get("unwritten") else {"report_every": 4}
+        part = run(engine, _bundle=bundle(**rest, unfinished=part["unfinished"]), **options)
+    return {**first, **part}, told
 
 
 def actions(result: dict[str, Any]) -> dict[str, str]:

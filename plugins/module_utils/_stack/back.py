@@ -48,4 +48,4 @@ def rolled_back(client: Client, check: bool, wish: Wish, number: int | None) -> 
     with_outcome(outcome, lambda: restore.write(client, operations, ending.written))
     if not wish.wait:
         return outcome
-    return {**outcome, **with_outcome(outcome, lambda: finish(client, ending, wish.bundle.get("report_every", 0)))}
+    return {**outcome, **with_outcome(outcome, lambda: finish(client, ending, wish.seconds))}

@@ -12,11 +12,12 @@ from typing import Any, Callable
 from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import error_of, last_words, reasons
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import LIVE, Look, Memory, Verdict, instant, judge, moment, state
 
-PAUSE = 1.0
 NODES_EVERY = 10  # rounds
 LINES = 10  # services a report names
 # What of a task is remembered; its spec may hold passwords.
@@ -28,7 +29,6 @@ class Waiting:
     """A wait that can be put down and taken up again by another process: plain data.
 
     :ivar touched: service name -> create, update or unchanged.
-    :ivar waited: seconds so far.
     :ivar known: service name -> what the looks so far showed.
     :ivar verdicts: service name -> (good, text).
     :ivar max_failures: a service whose tasks have failed so often will not arrive; 0: never mind.
@@ -37,12 +37,16 @@ class Waiting:
 
     stack: str
     touched: dict[str, str]
-    timeout: float
+    time: Time
     max_failures: int = 0
-    waited: float = 0
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     verdicts: dict[str, list[Any]] = field(default_factory=dict)
     listed: list[dict[str, Any]] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Waiting:
+        """From plain data."""
+        return cls(**{**data, "time": Time(**data["time"])})
 
 
 class Watch:
@@ -117,8 +121,11 @@ class Watch:
         service = self.services.get(name)
         if service is None:
             return f"service '{name}': {cause}"
-        tasks = of_the_last_update(service, self._client.tasks({"service": {service["ID"]: True}}))
-        self._nodes = self._client.nodes() if self._nodes is None else self._nodes
+        try:
+            tasks = of_the_last_update(service, self._client.tasks({"service": {service["ID"]: True}}))
+            self._nodes = self._client.nodes() if self._nodes is None else self._nodes
+        except SwarmError:
+            return f"service '{name}': {cause}"  # which tells that nobody answers
         names = {node["ID"]: _spec.node_hostname(node) for node in self._nodes}
         words = last_words(self._client, tasks, self.nodes_down())
         told = reasons(name, tasks, names, self._now())
@@ -152,25 +159,20 @@ def wait_for_stack(
     :returns: (service name -> what it has come to, nothing) or (None, what each is doing) when there is more to wait.
     :raises SwarmError: a service failed, or the time is over.
     """
-    watch, begin = Watch(client, waiting, now), clock()
-    before, limit = waiting.waited, min(seconds or waiting.timeout, waiting.timeout - waiting.waited)
-    while True:
-        trouble = ""
-        try:
-            watch.look()
-        except SwarmError as error:  # a change of leader passes
-            trouble = f" ({error})"
-        waiting.waited = before + clock() - begin
-        if not watch.open or waiting.waited - before >= limit:
-            break
-        sleep(PAUSE)
-    if watch.open and waiting.waited < waiting.timeout:
+    watch = Watch(client, waiting, now)
+
+    def look() -> list[str]:
+        watch.look()
+        return watch.open
+
+    left, trouble = parts.wait(look, waiting.time, seconds, clock=clock, sleep=sleep)
+    if (left or trouble) and not waiting.time.over:
         watch.put_down()
-        return None, watch.report()
+        return None, [trouble] if trouble else watch.report()
     failed = {name: verdict.text for name, verdict in watch.verdicts.items() if not verdict.good}
     for name in watch.open:
         seen = progress(watch.services[name]) if name in watch.services else "not seen"
-        failed[name] = f"{seen} after {waiting.timeout:g} s{trouble}"
+        failed[name] = f"{seen} after {waiting.time.limit:g} s" + (f" ({trouble})" if trouble else "")
     if failed:
         told = "; ".join(watch.explain(name, cause) for name, cause in sorted(failed.items()))
         advice = "Correct it and run again" + (", or give a longer wait_timeout" if watch.open else "")

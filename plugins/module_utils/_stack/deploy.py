@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, order, plan, remove, sources
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, order, parts, plan, remove, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import Ending, finish, go_back
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import Ending, failed, finish
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import NOT_TOLD, Rules
@@ -54,6 +55,11 @@ class Wish:
         return {f"{self.stack}_{name}": [f"{self.stack}_{other}" for other in others] for name, others in given.items()}
 
     @property
+    def seconds(self) -> float:
+        """How long one part of a wait may take; 0: there are no parts."""
+        return self.bundle.get("report_every", 0)
+
+    @property
     def kept(self) -> int:
         """How many versions stay; 0, which is all, when nobody waits until the new ones run."""
         return self.keep_versions if self.rules.rotate and self.wait else 0
@@ -78,21 +84,55 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
             return outcome
         ending = ending_of(wish, operations, outcome)
         if any(item.action in ("create", "update") for item in operations):
-            with_outcome(outcome, lambda: written(command, client, memory, wish, laid_out, ending))
+            part = with_outcome(outcome, lambda: written(command, client, memory, wish, laid_out, ending))
+            if part:
+                return {**outcome, **part}
         else:
             ending.waiting.listed = recorder.snapshot.of_stack("services", wish.stack)
     if not wish.wait:
         return outcome
-    return {**outcome, **with_outcome(outcome, lambda: finish(client, ending, wish.bundle.get("report_every", 0)))}
+    return {**outcome, **with_outcome(outcome, lambda: finish(client, ending, wish.seconds))}
+
+
+def go_on(client: Client, bundle: dict[str, Any], rest: dict[str, Any], wish: Callable[[], Wish]) -> dict[str, Any]:
+    """A later part of a deployment.
+
+    :param rest: what the part before has handed on.
+    :param wish: what the task asks for; its definition comes again with the part that needs it.
+    """
+    ending = Ending.of(rest["ending"])
+    if "definitions" in bundle:
+        return {"changed": True, **next_step(client, wish(), ending)}
+    return {"changed": True, **finish(client, ending, bundle["report_every"])}
+
+
+def next_step(client: Client, wish: Wish, ending: Ending) -> dict[str, Any]:
+    """The next writes of a deployment, once the services that they wait for run, and its end.
+
+    They are planned again: what was captured may hold passwords, so one process does not hand it on to the next.
+    """
+    part = finish(client, ending, wish.seconds)  # the wait is over, but the Engine may be away for a moment
+    if "unwritten" not in part:
+        return part
+    ending.past_the_step()
+    with sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle) as laid_out:
+        memory = Memory(learned=ending.learned)
+        part = written(cli.find(wish.stack), client, memory, wish, laid_out, ending)
+    if part or not wish.wait:
+        return part or {"services": {}}
+    return finish(client, ending, wish.seconds)
 
 
 def ending_of(wish: Wish, operations: list[Operation], outcome: dict[str, Any]) -> Ending:
     """What is left to do when all is written."""
     touched = {item.name: item.action for item in operations if item.kind == "services" and item.after}
     changed = wish.keep_releases and outcome["changed"]
-    entries = [entry for entry in outcome["plan"] if entry["action"] in plan.WRITES]
+    # The paths of the changes; their values may be passwords.
+    entries = [
+        {**entry, "changes": [change[:1] for change in entry["changes"]]} for entry in outcome["plan"] if entry["action"] in plan.WRITES
+    ]
     return Ending(
-        Waiting(wish.stack, touched, wish.wait_timeout, wish.max_failures),
+        Waiting(wish.stack, touched, Time(wish.wait_timeout), wish.max_failures),
         removals=[[item.kind, item.name, item.object_id] for item in operations if item.action == "remove"],
         rollback=wish.rollback,
         release={"who": wish.bundle.get("who", ""), "entries": entries, "keep": wish.keep_releases} if changed else {},
@@ -100,14 +140,19 @@ def ending_of(wish: Wish, operations: list[Operation], outcome: dict[str, Any]) 
     )
 
 
-def written(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, ending: Ending) -> None:
-    """Write; where that fails half way, go back if that is asked for."""
+def written(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, ending: Ending) -> dict[str, Any]:
+    """Write; where that fails half way, go back if that is asked for.
+
+    :returns: nothing when all is written; or C(progress) and C(unfinished), to go on with.
+    """
     try:
-        apply(command, client, memory, wish, laid_out, ending)
+        report = apply(command, client, memory, wish, laid_out, ending)
     except SwarmError as error:
-        if wish.rollback and ending.written:
-            go_back(client, ending, error)
-        raise
+        return failed(client, ending, error, wish.seconds)
+    if not report:
+        return {}
+    ending.learned = memory.packed()
+    return {"services": {}, **parts.part(client, report, ending=asdict(ending))}
 
 
 def with_outcome(outcome: dict[str, Any], work: Callable[[], Any]) -> Any:
@@ -185,29 +230,38 @@ def run(command: str, recorder: Recorder, wish: Wish, laid_out: sources.Sources)
     return recorder, said
 
 
-def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, ending: Ending) -> None:
-    """Send what differs. Where somebody wrote meanwhile, compare and send again."""
+def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: sources.Sources, ending: Ending) -> list[str]:
+    """Send what differs. Where somebody wrote meanwhile, compare and send again.
+
+    :returns: what the services do that the next ones wait for, when a part is over before all is sent.
+    """
     for attempt in range(CONFLICT_ATTEMPTS):
         recorder = Recorder(client, True, memory, replace(wish.rules, assumed={}))
         try:
             run(command, recorder, wish, laid_out)
-            send_in_order(client, recorder, wish, ending)
-            return
+            return send_in_order(client, recorder, wish, ending)
         except SwarmError:
             if not recorder.conflict or attempt + 1 == CONFLICT_ATTEMPTS:
                 raise
+    raise AssertionError("unreachable")
 
 
-def send_in_order(client: Client, recorder: Recorder, wish: Wish, ending: Ending) -> None:
-    """Write the services, each after those that it depends on; wait for those first where that is asked for."""
-    steps = order.steps([operation.name for operation, _target, _headers in recorder.held], wish.depends_on)
+def send_in_order(client: Client, recorder: Recorder, wish: Wish, ending: Ending) -> list[str]:
+    """Write the services, each after those that it depends on; wait for those first where that is asked for.
+
+    A job that runs again and a login are sent once a run, however often it compares.
+    """
+    held = [operation for operation, _target, _headers in recorder.held]
+    steps = order.steps([item.name for item in held if item.changes or item.name not in ending.written], wish.depends_on)
     for number, names in enumerate(steps):
         for name in names:
             ending.written.setdefault(name, recorder.send(name))  # what is created and then updated was created
         if wish.wait_for_dependencies and number + 1 < len(steps):
-            touched = {name: ending.waiting.touched[name] for name in names}
-            wait_for_stack(client, Waiting(wish.stack, touched, wish.wait_timeout, wish.max_failures))
-            ending.waiting.touched.update(dict.fromkeys(names, "unchanged"))
+            services, report = wait_for_stack(client, ending.wait_for(names), wish.seconds)
+            if services is None:
+                return report
+            ending.past_the_step()
+    return []
 
 
 def stray_mounts(operations: list[Operation], laid_out: sources.Sources) -> list[str]:

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What comes after the writes: wait, then remove what is left over; or go back, and fail.
 
-A long wait is done in parts, so that somebody can be told how it goes in between. What one part has to hand on to
-the next is plain data and holds no secret.
+What is still to be done, and how far it is, is plain data: each part of a long wait hands it on to the next.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers, releases, restore, rules
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers, parts, releases, restore, rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.remove import delete
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot
@@ -35,6 +35,8 @@ class Ending:
     :ivar release: what to record when all runs; empty where nothing has changed.
     :ivar failure: why the stack was taken back; it is on its way there.
     :ivar keep_replicas: on the way back, too, a service keeps the number of tasks that it has.
+    :ivar step: the services that must run before the next ones are written; nothing when all is written.
+    :ivar learned: what the plan learned and the next writes need not ask again.
     """
 
     waiting: Waiting
@@ -44,40 +46,60 @@ class Ending:
     failure: str = ""
     release: dict[str, Any] = field(default_factory=dict)
     keep_replicas: bool = False
+    step: Waiting | None = None
+    learned: dict[str, Any] = field(default_factory=dict)
 
-    def packed(self) -> dict[str, Any]:
-        """As plain data."""
-        return asdict(self)
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Ending:
+        """From plain data."""
+        return cls(**{**data, "waiting": Waiting.of(data["waiting"]), "step": Waiting.of(data["step"]) if data["step"] else None})
 
+    def wait_for(self, names: list[str]) -> Waiting:
+        """These services, which have been written, must run before the next ones are."""
+        waiting = self.waiting
+        touched = {name: waiting.touched.get(name, "update") for name in names}
+        self.step = Waiting(waiting.stack, touched, waiting.time, waiting.max_failures)
+        return self.step
 
-def unpacked(data: dict[str, Any]) -> Ending:
-    """From plain data."""
-    return Ending(**{**data, "waiting": Waiting(**data["waiting"])})
+    def past_the_step(self) -> None:
+        """They run."""
+        if self.step:
+            self.waiting.touched.update(dict.fromkeys(self.step.touched, "unchanged"))
+            self.waiting.time, self.step = self.step.time, None
 
 
 def finish(client: Client, ending: Ending, seconds: float = 0) -> dict[str, Any]:
     """Wait, at most for some seconds, and bring the deployment to its end.
 
-    :returns: C(services); or C(progress) and C(unfinished), to go on with.
+    :returns: C(services); or C(progress) and C(unfinished), to go on with, and C(unwritten) when that takes the definition.
     :raises SwarmError: a service did not arrive.
     """
     try:
-        services, report = wait_for_stack(client, ending.waiting, seconds)
+        services, report = wait_for_stack(client, ending.step or ending.waiting, seconds)
     except SwarmError as error:
-        if ending.failure:
-            raise SwarmError(f"{ending.failure} {NOT_BACK}: {error}") from error
-        if not ending.rollback or not ending.written:
-            raise  # what was wrong before this run is not undone by going back
-        return go_back(client, ending, error, seconds)
-    if services is None:
+        return failed(client, ending, error, seconds)
+    if services is None or ending.step:
         head = "going back: " if ending.failure else ""
-        return {"services": {}, "progress": [head + line for line in report], "unfinished": ending.packed()}
+        part = parts.part(client, [head + line for line in report], ending=asdict(ending))
+        return {"services": {}, **part, **({} if services is None else {"unwritten": True})}
     if ending.failure:
         raise SwarmError(f"{ending.failure} The stack was taken back to where it ran.")
     leftovers.remove(client, [Operation(kind, name, "remove", object_id=ident) for kind, name, ident in ending.removals])
     if not ending.release:
         return {"services": services}
     return {"services": services, "release": releases.record(client, ending.waiting.stack, **ending.release)}
+
+
+def failed(client: Client, ending: Ending, error: SwarmError, seconds: float = 0) -> dict[str, Any]:
+    """Go back where that is asked for.
+
+    :raises SwarmError: the error, when that is done or there is no way back.
+    """
+    if ending.failure:
+        raise SwarmError(f"{ending.failure} {NOT_BACK}: {error}") from error
+    if not ending.rollback or not ending.written:
+        raise error  # what was wrong before this run is not undone by going back
+    return go_back(client, ending, error, seconds)
 
 
 def go_back(client: Client, ending: Ending, error: SwarmError, seconds: float = 0) -> dict[str, Any]:
@@ -92,7 +114,7 @@ def go_back(client: Client, ending: Ending, error: SwarmError, seconds: float = 
         touched = {**undone(client, ending, rest), **restored}
     except SwarmError as second:
         raise SwarmError(f"{error} {NOT_BACK}: {second}") from second
-    again = Ending(Waiting(waiting.stack, touched, waiting.timeout), failure=str(error))
+    again = Ending(Waiting(waiting.stack, touched, Time(waiting.time.limit)), failure=str(error))
     return finish(client, again, seconds)
 
 

@@ -41,12 +41,23 @@ class Memory:
     :ivar services: as listed before the first run, for that run; every other one reads anew.
     :ivar distribution: answers of the registry by (image, credentials).
     :ivar secrets: by ID, whether a stored secret has the wanted content; None: could not be found out.
+    :ivar handed_on: answers of the registry by image, from the process that made the plan.
     """
 
-    def __init__(self, services: list[dict[str, Any]] | None = None) -> None:
+    def __init__(self, services: list[dict[str, Any]] | None = None, learned: dict[str, Any] | None = None) -> None:
         self.services = services
         self.distribution: dict[tuple[str, str], Answer] = {}
-        self.secrets: dict[str, bool | None] = {}
+        self.secrets: dict[str, bool | None] = (learned or {}).get("secrets", {})
+        answers = (learned or {}).get("answers", {})
+        self.handed_on: dict[str, Answer] = {
+            path: (status, {"Content-Type": "application/json"}, body.encode()) for path, (status, body) in answers.items()
+        }
+
+    def packed(self) -> dict[str, Any]:
+        """As plain data, without credentials."""
+        answers = {**self.handed_on, **{path: answer for (path, _auth), answer in self.distribution.items()}}
+        found = {path: [status, body.decode("utf-8", "replace")] for path, (status, _headers, body) in answers.items()}
+        return {"secrets": self.secrets, "answers": found}
 
 
 class Recorder:
@@ -155,7 +166,8 @@ class Recorder:
             return self._client.raw(method, target, headers, None)
         key = path, registry_auth(headers)
         if key not in self._memory.distribution:
-            self._memory.distribution[key] = self._client.raw(method, target, headers, None)
+            answer = self._memory.handed_on.get(path) or self._client.raw(method, target, headers, None)
+            self._memory.distribution[key] = answer
         answer = self._memory.distribution[key]
         if answer[0] >= 300:
             image = unquote(path[len("/distribution/") :].rpartition("/json")[0])

@@ -18,6 +18,7 @@ from ansible_collections.apiary.swarm.plugins.action.stack import ActionModule, 
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import sources
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose_facts
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
+from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import packed
 
 COMPOSE = """\
 # a comment stays
@@ -118,7 +119,7 @@ class Action(ActionModule):
 
     def bundle(self, **arguments: Any) -> dict[str, Any]:
         """The bundle, unpacked."""
-        return sources.unpack(self._bundle({"name": "app", **arguments}, {}))
+        return sources.unpack(packed(self._bundle({"name": "app", **arguments}, {})))
 
 
 @pytest.fixture

@@ -5,33 +5,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible import constants
-from ansible_collections.apiary.swarm.plugins.action import stack as action
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import NODES_EVERY, Waiting, Watch
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
-from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, names, run
-
-
-def bundle(**content: Any) -> str:
-    """What the action plugin hands on."""
-    return base64.b64encode(json.dumps(content).encode()).decode()
-
-
-def in_parts(engine: StackEngine, **options: Any) -> tuple[dict[str, Any], list[str]]:
-    """A run whose wait is done in parts, each by a process of its own; what it told in between."""
-    part, told = run(engine, _bundle=bundle(report_every=4), **options), []
-    first = part
-    while "unfinished" in part:
-        told += part["progress"]
-        part = run(engine, _bundle=bundle(report_every=4, unfinished=json.loads(json.dumps(part["unfinished"]))))
-    return {**first, **part}, told
+from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, in_parts, names, run
 
 
 def image(engine: StackEngine, name: str) -> str:
@@ -61,7 +43,7 @@ def test_what_is_put_down_holds_no_spec_of_a_task(engine: StackEngine) -> None:
     task = engine.task
     spec = {"ContainerSpec": {"Env": ["PASSWORD=swordfish"]}}
     engine.task = lambda service: {**task(service), "Spec": spec}  # a task that tells
-    waiting = Waiting("app", {"app_web": "create"}, 60)
+    waiting = Waiting("app", {"app_web": "create"}, Time(60))
     watch = Watch(engine.client, waiting, lambda: 1.8e9)
     watch.look()
     assert watch.report() == ["app_web: ? of ? tasks running, 1 failed, the last one: failed"]
@@ -214,41 +196,3 @@ def test_where_the_way_back_is_refused_both_reasons_are_told(engine: StackEngine
         engine.update = update
         run(engine, keep_releases=keep)
         engine.update = once
-
-
-class Action(action.ActionModule):
-    """The plugin with a module that answers in parts."""
-
-    def __init__(self, parts: list[dict[str, Any]], no_log: bool = False) -> None:
-        self.parts, self.told, self.bundles = parts, [], []
-        self._task = type("Task", (), {"no_log": no_log})()
-        self._display = type("Display", (), {"display": lambda _self, line, stderr: self.told.append((line, stderr))})()
-
-    def _execute_module(self, module_name: str, module_args: dict[str, Any], **_more: Any) -> dict[str, Any]:
-        self.bundles.append(json.loads(base64.b64decode(module_args["_bundle"])))
-        return self.parts.pop(0)
-
-
-PART = {"changed": True, "progress": ["app_web: 1 of 2 tasks running"], "unfinished": {"waiting": 1}, "services": {}, "invocation": 2}
-
-
-def test_a_person_is_told_between_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for callback, stderr in (("default", False), ("ansible.builtin.default", False), ("ansible.posix.json", True)):
-        monkeypatch.setattr(constants, "DEFAULT_STDOUT_CALLBACK", callback, raising=False)
-        plugin = Action([PART, {"changed": True, "services": {"app_web": "2/2 running"}}])
-        whole = plugin._followed({**PART, "changed": False, "plan": [1], "invocation": 1}, {"name": "app"}, {})
-        assert whole == {"changed": False, "plan": [1], "services": {"app_web": "2/2 running"}, "invocation": 1}
-        assert plugin.told == [("stack app: app_web: 1 of 2 tasks running", stderr)] * 2
-        assert plugin.bundles[0] == {"unfinished": {"waiting": 1}, "report_every": 4}
-
-
-def test_a_failure_in_a_later_part_comes_with_the_plan() -> None:
-    plugin = Action([{"failed": True, "msg": "no", "changed": False}], no_log=True)
-    whole = plugin._followed({**PART, "plan": [1]}, {"name": "app"}, {})
-    assert whole == {"changed": True, "plan": [1], "failed": True, "msg": "no", "invocation": 2}
-    assert plugin.told == []
-
-
-def test_what_was_done_in_one_part_is_handed_on_as_it_is(tmp_path: Path) -> None:
-    done = {"changed": False, "plan": [], "services": {}, "invocation": 1}
-    assert Action([])._followed(done, {}, {}) == done

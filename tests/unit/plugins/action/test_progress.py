@@ -1,0 +1,72 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A person is told how a long wait goes; programs that read the output are not disturbed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from ansible import constants
+from ansible_collections.apiary.swarm.plugins.action import stack
+from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import ActionWithProgress
+
+PART = {"changed": True, "progress": ["app_web: 1 of 2 tasks running"], "unfinished": "⠿", "services": {}, "invocation": 2}
+FIRST = {**PART, "changed": False, "plan": [1], "invocation": 1}
+
+
+def pretend(action: ActionWithProgress, parts: list[dict[str, Any]], **task: Any) -> ActionWithProgress:
+    """Around an action, a module that answers in parts."""
+    action.parts, action.told, action.given = parts, [], []
+    action._task = type("Task", (), {"no_log": False, "async_val": 0, "args": {}, **task})()
+    action._connection = type("Connection", (), {"has_native_async": False})()
+    action._display = type("Display", (), {"display": lambda _self, line, stderr: action.told.append((line, stderr))})()
+
+    def execute(module_name: str, module_args: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+        content = json.loads(base64.b64decode(module_args["_bundle"])) if module_args else more["wrap_async"]
+        action.given.append((module_name, content))
+        return action.parts.pop(0)
+
+    action._execute_module = execute
+    return action
+
+
+class Action(stack.ActionModule):
+    """An action without Ansible around it."""
+
+    def __init__(self, *parts: dict[str, Any], no_log: bool = False) -> None:
+        pretend(self, list(parts), no_log=no_log)
+
+    def whole(self) -> dict[str, Any]:
+        """The result of all parts."""
+        return self._in_parts("stack", "stack app", {"name": "app"}, {"definitions": ["d"]}, {})
+
+
+@pytest.mark.parametrize(("callback", "stderr"), [("default", False), ("ansible.builtin.default", False), ("ansible.posix.json", True)])
+def test_a_person_is_told_between_the_parts(monkeypatch: pytest.MonkeyPatch, callback: str, stderr: bool) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_STDOUT_CALLBACK", callback, raising=False)
+    action = Action(FIRST, PART, {"changed": True, "services": {"app_web": "2/2 running"}})
+    assert action.whole() == {"changed": False, "plan": [1], "services": {"app_web": "2/2 running"}, "invocation": 1}
+    assert action.told == [("stack app: app_web: 1 of 2 tasks running", stderr)] * 2
+    later = {"unfinished": "⠿", "report_every": 4}
+    assert [content for _module, content in action.given] == [{"definitions": ["d"], "report_every": 4}, later, later]
+
+
+def test_the_definition_is_sent_again_to_the_part_that_needs_it_and_to_no_other() -> None:
+    action = Action(FIRST, {**PART, "progress": [], "unwritten": True}, PART, {"changed": True, "services": {}})
+    assert "unwritten" not in action.whole()
+    assert ["definitions" in content for _module, content in action.given] == [True, False, True, False]
+
+
+def test_a_failure_in_a_later_part_comes_with_the_plan() -> None:
+    action = Action(FIRST, {"failed": True, "msg": "no", "changed": False}, no_log=True)
+    assert action.whole() == {"changed": False, "plan": [1], "failed": True, "msg": "no", "invocation": 1}
+    assert action.told == [], "a task with no_log tells nothing"
+
+
+def test_what_was_done_in_one_part_is_handed_on_as_it_is() -> None:
+    done = {"changed": False, "plan": [], "services": {}, "invocation": 1}
+    assert Action(done).whole() == done

@@ -1,0 +1,183 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every long wait is done in parts, and comes to the same end as one in one part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
+from ansible_collections.apiary.swarm.tests.unit.stack_runs import bundle, changed, in_parts, run
+
+CHAIN = {"depends_on": {"a": ["b"], "b": ["c"]}}
+AWAY = "Could not talk to the Docker Engine: nothing listens there. Start it."
+
+
+def chain(**services: Any) -> list[dict[str, Any]]:
+    """A definition in which a depends on b, and b on c."""
+    return [{"services": {name: {"image": f"{name}:1", **services.get(name, {})} for name in "abc"}}]
+
+
+def written(engine: StackEngine) -> list[str]:
+    """The services that were written, in that order."""
+    return [write.rpartition("_")[2] for write in engine.writes if "/services/" in write]
+
+
+def test_waits_between_services_are_told_of_and_nothing_is_written_twice(engine: StackEngine) -> None:
+    done, told = in_parts(engine, CHAIN, definitions=chain(), wait_for_dependencies=True)
+    assert done["services"] == {f"app_{name}": "1/1 running" for name in "abc"}
+    assert told == [f"app_{name}: ? of ? tasks running" for name in "cba"]
+    assert written(engine) == ["c", "b", "a"]
+    assert {entry["name"]: entry["action"] for entry in done["plan"]} == {f"app_{name}": "create" for name in "abc"}
+    assert in_parts(engine, CHAIN, definitions=chain(), wait_for_dependencies=True)[0]["changed"] is False
+
+
+def slow_updates(engine: StackEngine) -> None:
+    """Updates are not over at once; jobs are."""
+    update, task, read = engine.update, engine.task, engine.read
+
+    def slow(kind: str, ident: str, *rest: Any) -> tuple[int, Any]:
+        answer = update(kind, ident, *rest)
+        engine.objects[kind][ident].pop("UpdateStatus", None)
+        return answer
+
+    def task_of(service: dict[str, Any]) -> dict[str, Any]:
+        job = "ReplicatedJob" in service["Spec"]["Mode"]
+        return {**task(service), "Status": {"State": "complete"}, "JobIteration": {"Index": 1}} if job else task(service)
+
+    def with_jobs(kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
+        status, found = read(kind, filters)
+        jobs = [item for item in found if kind == "services" and "ReplicatedJob" in item["Spec"]["Mode"]]
+        for item in jobs:
+            item["JobStatus"] = {"JobIteration": {"Index": 1}}
+        return status, found
+
+    engine.update, engine.task, engine.read = slow, task_of, with_jobs
+
+
+def test_what_is_written_although_nothing_differs_is_written_once_a_run(engine: StackEngine) -> None:
+    slow_updates(engine)
+    login = [{"registry": "r:5000", "username": "me", "password": "1"}]
+    options = {"rerun_jobs": True, "refresh_registry_auth": True, "registry_logins": login, "wait_for_dependencies": True}
+    for _run in range(2):
+        engine.writes.clear()
+        done, told = in_parts(engine, CHAIN, definitions=chain(c={"mode": {"ReplicatedJob": {}}}), **options)
+        assert done["services"] == {"app_a": "1/1 running", "app_b": "1/1 running", "app_c": "1/1 completed"}
+        assert [line.partition(":")[0] for line in told] == ["app_b", "app_a"]
+        assert written(engine) == ["c", "b", "a"]
+
+
+def test_a_write_that_came_too_late_repeats_no_other(engine: StackEngine) -> None:
+    jobs = chain(**{name: {"mode": {"ReplicatedJob": {}}} for name in "abc"})
+    run(engine, definitions=jobs, wait=False, _bundle=bundle(**CHAIN))
+    engine.writes.clear()
+    update, conflicts = engine.update, [1]
+
+    def late(kind: str, ident: str, path: str, version: int, body: dict[str, Any]) -> tuple[int, Any]:
+        if version and body["Name"] == "app_b" and conflicts:
+            conflicts.pop()
+            return 500, {"message": "update out of sequence"}
+        return update(kind, ident, path, version, body)
+
+    engine.update = late
+    run(engine, definitions=jobs, rerun_jobs=True, wait=False, _bundle=bundle(**CHAIN))
+    assert written(engine) == ["c", "b", "a"]
+
+
+def test_the_next_services_are_written_as_they_were_planned(engine: StackEngine) -> None:
+    engine.digests = {f"{name}:1": "sha256:aa" for name in "abc"}
+    definitions = chain(a={"secrets": ["pw"]})
+    definitions[0]["secrets"] = {"pw": {"text": "swordfish"}}
+    store = engine.store
+
+    def moved(kind: str, *rest: Any) -> tuple[int, Any]:
+        if kind == "services":
+            engine.digests = {}  # from now on the registry does not answer
+        return store(kind, *rest)
+
+    engine.store = moved
+    in_parts(engine, CHAIN, definitions=definitions, wait_for_dependencies=True)
+    images = {item["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] for item in engine.objects["services"].values()}
+    assert images == {f"{name}:1@sha256:aa" for name in "abc"}
+    assert len(engine.objects["secrets"]) == 1
+
+
+def test_all_steps_together_take_no_longer_than_wait_timeout(engine: StackEngine) -> None:
+    for attempt in (run, in_parts):
+        engine.__init__()
+        options: dict[str, Any] = {"definitions": chain(), "wait_for_dependencies": True, "wait_timeout": 12}
+        given = {"_bundle": bundle(**CHAIN)} if attempt is run else {"found": CHAIN}
+        with pytest.raises(SwarmError, match="service 'app_a': .* after 12 s"):
+            attempt(engine, **given, **options)
+        assert written(engine) == ["c", "b", "a"]
+
+
+def test_a_service_that_does_not_arrive_takes_all_back_that_the_run_has_written(engine: StackEngine) -> None:
+    options: dict[str, Any] = {"wait_for_dependencies": True, "rollback": True, "wait_timeout": 30}
+    in_parts(engine, CHAIN, definitions=chain(), **options)
+    read = engine.read
+
+    def broken(kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
+        status, found = read(kind, filters)
+        for item in found if kind == "tasks" else []:
+            if "b:2" in str(engine.objects["services"][item["ServiceID"]]["Spec"]):
+                item["Status"] = {"State": "preparing"}
+        return status, found
+
+    engine.read = broken
+    newer = chain(**{name: {"image": f"{name}:2"} for name in "abc"})
+    for keep in (0, 3):
+        with pytest.raises(SwarmError, match="service 'app_b': .*The stack was taken back to where it ran"):
+            in_parts(engine, CHAIN, definitions=newer, keep_releases=keep, **options)
+        images = sorted(item["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] for item in engine.objects["services"].values())
+        assert images == ["a:1", "b:1", "c:1"]
+    assert "a" not in written(engine)[3:]
+
+
+@pytest.mark.parametrize("found", [None, {"depends_on": {"web": ["db"]}}])
+def test_an_engine_that_is_away_for_a_moment_fails_no_part(engine: StackEngine, found: dict[str, Any] | None) -> None:
+    seen: list[str] = []
+    answer = engine.answer
+
+    def restarted(method: str, target: str, *rest: Any) -> tuple[int, dict[str, str], bytes]:
+        if "/tasks" in target:
+            seen.append(target)
+            if len(seen) in (2, 8):
+                engine.away = 5
+        return answer(method, target, *rest)
+
+    engine.answer = restarted
+    done, told = in_parts(engine, found, definitions=changed(), wait_for_dependencies=True)
+    assert done["services"] == {"app_db": "1/1 running", "app_web": "1/1 running"}
+    assert AWAY in told
+
+
+def test_an_engine_that_stays_away_fails_in_time(engine: StackEngine) -> None:
+    read = engine.read
+
+    def gone(kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
+        engine.away = 10**6 if kind == "tasks" else 0
+        return read(kind, filters)
+
+    engine.read = gone
+    with pytest.raises(SwarmError, match=r"stack 'app': service 'app_db': .* after 10 s \(Could not talk to the Docker Engine"):
+        in_parts(engine, wait_timeout=10)
+
+
+def test_what_is_handed_on_holds_no_value_of_an_environment(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
+
+    handed_on: list[str] = []
+    part = parts.part
+    monkeypatch.setattr(parts, "part", lambda client, told, **rest: handed_on.append(str(rest)) or part(client, told, **rest))
+    slow_updates(engine)
+    run(engine, definitions=chain(c={"env": "PASSWORD=tunafish"}))
+    login = [{"registry": "r:5000", "username": "me", "password": "mackerel"}]
+    definitions = chain(c={"env": "PASSWORD=swordfish"}, a={"env": "PASSWORD=swordfish"})
+    in_parts(engine, CHAIN, definitions=definitions, mask_env=False, keep_releases=3, wait_for_dependencies=True, registry_logins=login)
+    assert len(handed_on) > 2
+    for word in ("swordfish", "tunafish", "mackerel"):
+        assert not any(word in text for text in handed_on)
