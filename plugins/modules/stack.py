@@ -382,7 +382,7 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
     if rest:
         return go_on(client, bundle, rest, lambda: desired_stack(params))
     if params["state"] == "absent":
-        return absent(client, converge.check, params["name"], params["wait_timeout"])
+        return absent(client, converge.check, params["name"], params["wait_timeout"], bundle.get("report_every", 0))
     if params["state"] == "rolled_back":
         return rolled_back(client, converge.check, desired_stack(params), params["release"])
     return present(client, converge.check, desired_stack(params))

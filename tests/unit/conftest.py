@@ -91,5 +91,5 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StackEngine:
     now = [0.0]
     times = (0, lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds), lambda: 1.8e9 + now[0])
     monkeypatch.setattr(converge.wait_for_stack, "__defaults__", times)
-    monkeypatch.setattr(remove.remove, "__defaults__", (lambda: now[0], lambda s: now.__setitem__(0, now[0] + s)))
+    monkeypatch.setattr(remove.remove, "__defaults__", times[:3])
     return StackEngine()

@@ -95,11 +95,13 @@ def present(client: Client, check: bool, wish: Wish) -> dict[str, Any]:
 
 
 def go_on(client: Client, bundle: dict[str, Any], rest: dict[str, Any], wish: Callable[[], Wish]) -> dict[str, Any]:
-    """A later part of a deployment.
+    """A later part of a deployment or removal.
 
     :param rest: what the part before has handed on.
     :param wish: what the task asks for; its definition comes again with the part that needs it.
     """
+    if "removal" in rest:
+        return {"changed": True, **remove.remove(client, remove.Removal.of(rest["removal"]), bundle["report_every"])}
     ending = Ending.of(rest["ending"])
     if "definitions" in bundle:
         return {"changed": True, **next_step(client, wish(), ending)}
@@ -164,15 +166,18 @@ def with_outcome(outcome: dict[str, Any], work: Callable[[], Any]) -> Any:
         raise
 
 
-def absent(client: Client, check: bool, stack: str, timeout: float) -> dict[str, Any]:
+def absent(client: Client, check: bool, stack: str, timeout: float, seconds: float = 0) -> dict[str, Any]:
     """Nothing is left of the stack; in check mode, what would go."""
-    operations = []
+    operations: list[Operation] = []
+    part: dict[str, Any] = {}
     if in_control(client, check, stack, "remove"):
         operations = remove.plan_removal(client, stack)
         lingering = bool(remove.tasks_left(client, stack))
         if (operations or lingering) and not check:
-            remove.remove(client, stack, operations, timeout)
-    return {**result(operations), "warnings": [], "services": {}}
+            objects = [[item.kind, item.name, item.object_id] for item in operations]
+            removal = remove.Removal(stack, objects, Time(timeout))
+            part = with_outcome(result(operations), lambda: remove.remove(client, removal, seconds))
+    return {**result(operations), "warnings": [], "services": {}, **part}
 
 
 def manages(client: Client) -> bool:

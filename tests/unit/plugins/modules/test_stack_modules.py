@@ -282,7 +282,7 @@ def test_a_node_that_was_just_accepted_has_no_name(engine: StackEngine, monkeypa
     engine.task_state = "preparing"
     with pytest.raises(SwarmError, match="preparing for"):
         run(engine, wait_timeout=5)
-    assert remove.tasks_left(engine.client, "app")[0].endswith(" on node1")
+    assert remove.tasks_left(engine.client, "app")[0].endswith(" on node1 (preparing)")
 
 
 def test_nothing_to_deploy_and_no_docker_command(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,52 @@ def written(engine: StackEngine) -> list[str]:
     return [write.rpartition("_")[2] for write in engine.writes if "/services/" in write]
 
 
+def test_the_end_of_a_stack_is_told_of(engine: StackEngine) -> None:
+    run(engine)
+    predicted = run(engine, check=True, state="absent")
+    engine.lingering = 20
+    done, told = in_parts(engine, state="absent")
+    assert (done["changed"], done["plan"], done["services"]) == (True, predicted["plan"], {})
+    assert told == ["still there: app_db.1 on one (running), app_web.1 on one (running)"] * 2
+    assert not any(engine.objects.values())
+    assert len([write for write in engine.writes if write.startswith("DELETE")]) == 5, "each is removed once"
+    assert in_parts(engine, state="absent")[0]["changed"] is False
+
+
+def test_a_removal_in_parts_ends_in_time(engine: StackEngine) -> None:
+    for attempt in (run, in_parts):
+        run(engine)
+        engine.lingering, engine.ending = 10**6, []
+        with pytest.raises(
+            SwarmError,
+            match=r"remove stack 'app' within 10 s: still there: app_db\.1 on one \(running\), app_web\.1 on one \(running\)\. Look at",
+        ):
+            attempt(engine, state="absent", wait_timeout=10)
+
+
+def test_a_removal_goes_on_when_the_engine_was_away_and_stops_when_it_refuses(engine: StackEngine) -> None:
+    run(engine)
+    engine.lingering = 1
+    read, engine.read = engine.read, lambda kind, filters: go_away(engine, 11) or read(kind, filters)
+    done, told = in_parts(engine, state="absent")
+    assert done["changed"]
+    assert AWAY in told
+    engine.read, engine.lingering, engine.ending = read, 0, []
+    run(engine)
+    task = engine.task
+    engine.task = lambda service: {**task(service), "NodeID": "gone"}
+    spec = {"ContainerSpec": {"Configs": [{"ConfigID": next(iter(engine.objects["configs"]))}]}}
+    engine.store("services", "/services/create", {"Name": "other", "TaskTemplate": spec})
+    with pytest.raises(SwarmError, match=r"remove config 'app_conf-\w+': configs \w+ is in use"):
+        in_parts(engine, state="absent")
+
+
+def go_away(engine: StackEngine, requests: int) -> None:
+    """From now on for some requests nobody answers, when all services are gone; once."""
+    if not engine.objects["services"] and not hasattr(engine, "was_away"):
+        engine.away = engine.was_away = requests
+
+
 def test_waits_between_services_are_told_of_and_nothing_is_written_twice(engine: StackEngine) -> None:
     done, told = in_parts(engine, CHAIN, definitions=chain(), wait_for_dependencies=True)
     assert done["services"] == {f"app_{name}": "1/1 running" for name in "abc"}
