@@ -94,6 +94,10 @@ options:
       - How long to wait, in seconds.
     type: int
     default: 300
+  _bundle:
+    description:
+      - How far the wait is. The action plugin fills it in, so that in between a person can be told how it goes.
+    type: str
 extends_documentation_fragment:
   - apiary.swarm.connection
 requirements:
@@ -167,10 +171,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import registry
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts, registry
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import Flags
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, present
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, go_on, present
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.registry import Asking
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "default": "registry"},
@@ -192,6 +199,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
+    "_bundle": {"type": "str", "no_log": True},
     **CONNECTION_OPTIONS,
 }
 
@@ -214,6 +222,7 @@ def desired_stack(params: dict[str, Any]) -> Wish:
     return Wish(
         stack=params["name"],
         definitions=[definition],
+        bundle=unpack(params["_bundle"]),
         flags=Flags(resolve_image=params["resolve_image"]),
         rules=Rules(params["name"]),
         wait=params["wait"],
@@ -222,19 +231,29 @@ def desired_stack(params: dict[str, Any]) -> Wish:
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
-    """Deploy, or remove, and find out where the registry answers."""
-    if params["state"] == "absent":
-        return {**absent(client, converge.check, params["name"], params["wait_timeout"]), "address": ""}
-    result = present(client, converge.check, desired_stack(params))
+    """Deploy, or remove, and find out where the registry answers; in a later part, go on with it."""
+    bundle = unpack(params["_bundle"])
+    rest, seconds = parts.rest_of(bundle), bundle.get("report_every", 0)
+    if "asking" in rest:
+        asking = Asking.of(rest["asking"])
+        return {"changed": True, "address": asking.where, **registry.wait_until_it_answers(client, asking, seconds)}
+    if rest:
+        done = go_on(client, bundle, rest, lambda: desired_stack(params))
+    elif params["state"] == "absent":
+        done = absent(client, converge.check, params["name"], params["wait_timeout"], seconds)
+    else:
+        done = present(client, converge.check, desired_stack(params))
+    if "unfinished" in done or params["state"] == "absent":
+        return {**done, "address": ""}
     address = registry.address(client, params["name"], params["mode"], params["port"], params["constraints"])
-    if params["wait"] and not converge.check:
-        registry.wait_until_it_answers(params["name"], address, params["mode"], params["wait_timeout"])
-    return {**result, "address": address}
+    asking = Asking(params["name"], address, params["mode"], Time(params["wait_timeout"]))
+    wait = params["wait"] and not converge.check
+    return {**done, "address": address, **(registry.wait_until_it_answers(client, asking, seconds) if wait else {})}
 
 
 def main() -> None:
     """Run as a module."""
-    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run)
+    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run, connect=parts.connected)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils import _client, _membership, _rollout, _wait
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import converge, remove
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import converge, registry, remove
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm
 from ansible_collections.apiary.swarm.tests.unit.fake_host import CONFIG, Machine
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, install_command
@@ -92,4 +92,5 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StackEngine:
     times = (0, lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds), lambda: 1.8e9 + now[0])
     monkeypatch.setattr(converge.wait_for_stack, "__defaults__", times)
     monkeypatch.setattr(remove.remove, "__defaults__", times[:3])
+    monkeypatch.setattr(registry.wait_until_it_answers, "__defaults__", (0, None, *times[1:3]))
     return StackEngine()

@@ -8,13 +8,17 @@ from __future__ import annotations
 import http.client
 import re
 import time
+from dataclasses import asdict, dataclass
 from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import manages
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import as_value
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._wait import FIRST_PAUSE
 
 STORAGE = "/var/lib/registry"
 INSIDE_PORT = 5000
@@ -101,26 +105,51 @@ def exists(client: Client, stack: str) -> bool:
     return any(service["Spec"]["Name"] == f"{stack}_registry" for service in client.services())
 
 
+@dataclass
+class Asking:
+    """A wait for a registry's answer that can be put down and taken up again by another process: plain data."""
+
+    stack: str
+    where: str
+    mode: str
+    time: Time
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Asking:
+        """From plain data."""
+        return cls(**{**data, "time": Time(**data["time"])})
+
+
 def wait_until_it_answers(
-    stack: str,
-    where: str,
-    mode: str,
-    timeout: float,
+    client: Client,
+    asking: Asking,
+    seconds: float = 0,
     ask: Callable[[str], str] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Wait for C(GET /v2/): 200, or 401 where accounts are asked for."""
-    mesh = ", or choose mode 'host' if the kernel has no IPVS" if mode == "ingress" else ""
-    wait_until(
-        lambda: (ask or trouble)(where),
-        lambda cause: not cause,
-        f"deploy registry '{stack}': no answer at '{where}'",
-        timeout,
-        advice=f"Look at the logs of service '{stack}_registry' and at firewalls between this host and that address{mesh}",
-        explain=lambda cause: cause,
-        clock=clock,
-        sleep=sleep,
+) -> dict[str, Any]:
+    """Wait for C(GET /v2/): 200, or 401 where accounts are asked for.
+
+    :param seconds: come back after so long at the latest; 0: when it is over.
+    :returns: nothing; or C(progress) and C(unfinished), to go on with.
+    :raises SwarmError: the time is over.
+    """
+    name = asking.stack
+
+    def look() -> list[str]:
+        cause = (ask or trouble)(asking.where)
+        return [cause] if cause else []
+
+    causes, _trouble = parts.wait(look, asking.time, seconds, FIRST_PAUSE, clock=clock, sleep=sleep)
+    if not causes:
+        return {}
+    if not asking.time.over:
+        return parts.part(client, [f"no answer at '{asking.where}' yet: {causes[0]}"], asking=asdict(asking))
+    mesh = ", or choose mode 'host' if the kernel has no IPVS" if asking.mode == "ingress" else ""
+    raise could_not(
+        f"deploy registry '{name}': no answer at '{asking.where}' within {asking.time.limit:g} s",
+        causes[0],
+        f"Look at the logs of service '{name}_registry' and at firewalls between this host and that address{mesh}",
     )
 
 

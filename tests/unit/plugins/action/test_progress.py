@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from ansible import constants
-from ansible_collections.apiary.swarm.plugins.action import stack
+from ansible.plugins.action import ActionBase
+from ansible_collections.apiary.swarm.plugins.action import registry_stack
 from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import ActionWithProgress
 
 PART = {"changed": True, "progress": ["app_web: 1 of 2 tasks running"], "unfinished": "⠿", "services": {}, "invocation": 2}
@@ -34,7 +35,7 @@ def pretend(action: ActionWithProgress, parts: list[dict[str, Any]], **task: Any
     return action
 
 
-class Action(stack.ActionModule):
+class Action(registry_stack.ActionModule):
     """An action without Ansible around it."""
 
     def __init__(self, *parts: dict[str, Any], no_log: bool = False) -> None:
@@ -70,3 +71,13 @@ def test_a_failure_in_a_later_part_comes_with_the_plan() -> None:
 def test_what_was_done_in_one_part_is_handed_on_as_it_is() -> None:
     done = {"changed": False, "plan": [], "services": {}, "invocation": 1}
     assert Action(done).whole() == done
+
+
+def test_a_registry_is_told_of_too_but_not_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ActionBase, "run", lambda *_all: {})
+    plain = pretend(object.__new__(registry_stack.ActionModule), [PART, {"changed": True, "address": "a:1"}])
+    assert plain.run() == {"changed": True, "address": "a:1", "services": {}, "invocation": 2}
+    assert [line for line, _stderr in plain.told] == ["stack registry: app_web: 1 of 2 tasks running"]
+    background = pretend(object.__new__(registry_stack.ActionModule), [{"started": 1}], async_val=60)
+    assert background.run() == {"started": 1}
+    assert background.given == [("apiary.swarm.registry_stack", True)]

@@ -12,8 +12,11 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import no_eng
 from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import registry
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.registry import Asking
 from ansible_collections.apiary.swarm.plugins.modules import registry_stack
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import NODE, StackEngine
+from ansible_collections.apiary.swarm.tests.unit.stack_runs import bundle
 
 REGISTRY: dict[str, Any] = {name: option.get("default") for name, option in registry_stack.OPTIONS.items()}
 
@@ -81,7 +84,7 @@ def test_the_address_in_the_mesh_is_the_same_whichever_manager_is_asked() -> Non
 
 def test_the_registry_is_looked_for_at_the_address_that_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(registry, "wait_until_it_answers", lambda stack, where, *rest: asked.append(where))
+    monkeypatch.setattr(registry, "wait_until_it_answers", lambda client, asking, *rest: asked.append(asking.where) or {})
     params = {**REGISTRY, "storage": {"type": "volume", "source": None}, "wait_timeout": 60}
     monkeypatch.setattr(registry_stack, "present", lambda client, check, wish: {"changed": False})
     assert registry_stack.run(params, StackEngine().client, Converge(False))["address"] == "127.0.0.1:5000"
@@ -95,12 +98,41 @@ def test_the_address_is_predicted_where_only_one_node_fits() -> None:
     assert registry.address(no_engine(), "registry", "ingress", 5000, []) == ""
 
 
+def test_a_registry_is_deployed_and_removed_in_parts(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {**REGISTRY, "storage": {"type": "volume", "source": None}, "wait_timeout": 60}
+    answers = ["Connection refused"] * 20 + [""]
+    monkeypatch.setattr(registry, "trouble", lambda where: answers.pop(0) if answers else "")
+
+    def in_parts(**more: Any) -> tuple[dict[str, Any], list[str]]:
+        found, told, rest = {}, [], {}
+        while not found or rest:
+            given = {**options, **more, "_bundle": bundle(**rest, report_every=4)}
+            part = registry_stack.run(given, engine.client, Converge(False))
+            told += part.get("progress", [])
+            rest = {"unfinished": part["unfinished"]} if "unfinished" in part else {}
+            found.update({name: value for name, value in part.items() if name not in found or name != "changed"})
+        return found, told
+
+    deployed, told = in_parts()
+    assert (deployed["services"], deployed["address"]) == ({"registry_registry": "1/1 running"}, "127.0.0.1:5000")
+    assert told == ["registry_registry: ? of ? tasks running", *["no answer at '127.0.0.1:5000' yet: Connection refused"] * 2]
+    assert in_parts()[0]["changed"] is False
+    engine.lingering = 14
+    removed, told = in_parts(state="absent")
+    assert (removed["address"], removed["changed"]) == ("", True)
+    assert told == ["still there: registry_registry.1 on one (running)"]
+    assert engine.objects["services"] == {}
+
+
 def test_a_registry_that_does_not_answer_fails_with_the_cause() -> None:
     answers = ["Connection refused", "it answered 503", ""]
-    registry.wait_until_it_answers("registry", "a:1", "host", 10, ask=lambda where: answers.pop(0))
+    client = no_engine()
+    registry.wait_until_it_answers(client, Asking("registry", "a:1", "host", Time(10)), ask=lambda where: answers.pop(0))
     assert answers == []
     with pytest.raises(SwarmError, match="Could not deploy registry 'registry': no answer at 'a:1' within 5 s: Connection refused.*IPVS"):
-        registry.wait_until_it_answers("registry", "a:1", "ingress", 5, ask=lambda where: "Connection refused")
+        registry.wait_until_it_answers(
+            client, Asking("registry", "a:1", "ingress", Time(5)), ask=lambda where: "Connection refused", sleep=lambda seconds: None
+        )
 
 
 def test_a_node_that_was_just_accepted_can_be_placed_on() -> None:
