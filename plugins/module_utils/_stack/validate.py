@@ -43,9 +43,16 @@ def refusal(recorder: Recorder, operation: Operation) -> str:
     except SwarmConflict:
         return ""
     except SwarmError as error:
-        words = getattr(error, "message", str(error)).strip().rstrip(".")
-        return "" if words == f"config not found: {nobodys}" else words.replace(f", {nobodys}", "")
+        return without_name(getattr(error, "message", str(error)).strip().rstrip("."), nobodys)
     return ""
+
+
+def without_name(words: str, nobodys: str) -> str:
+    """The Engine's words without the config that nobody has, which it names together with others that it has not found."""
+    if nobodys not in words:
+        return words
+    others = [name for name in words.rpartition("not found: ")[2].split(", ") if nobodys not in name]
+    return f"config not found: {', '.join(others)}" if others else ""
 
 
 def without_planned(spec: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:

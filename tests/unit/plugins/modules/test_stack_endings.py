@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import NODES_EVERY, Waiting, Watch
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, rest_of
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
-from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, in_parts, names, run
+from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, bundle, changed, in_parts, names, run
 
 
 def image(engine: StackEngine, name: str) -> str:
@@ -68,7 +68,7 @@ def test_services_that_nobody_wrote_are_not_read_again_for_the_first_look_alone(
     engine.task_state = "starting"
     engine.requests.clear()
     part = run(engine, _bundle=bundle(report_every=4))
-    assert part["unfinished"]["waiting"]["listed"] is None
+    assert rest_of(part)["ending"]["waiting"]["listed"] is None
     assert part["progress"] == ["app_web: ? of ? tasks running", "app_db: ? of ? tasks running"]
     assert 1 < engine.requests.count("GET /services") == engine.requests.count("GET /tasks")
 

@@ -156,7 +156,7 @@ def test_a_config_that_is_gone_meanwhile_is_named_alone(engine: StackEngine, mon
     gone = copy.deepcopy(engine.objects["configs"])
     monkeypatch.setattr(engine, "read", lambda kind, filters: (200, list(gone.values())) if kind == "configs" else read(kind, filters))
     engine.objects["configs"].clear()
-    with pytest.raises(SwarmError, match=f"service 'app_new': configs not found: {CONF}. Nothing was changed"):
+    with pytest.raises(SwarmError, match=f"service 'app_new': config not found: {CONF}. Nothing was changed"):
         run(engine, definitions=changed(new={"image": "new:1", "configs": ["conf"]}))
 
 
