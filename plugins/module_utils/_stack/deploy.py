@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Callable
 
@@ -117,12 +118,26 @@ def next_step(client: Client, wish: Wish, ending: Ending) -> dict[str, Any]:
     if "unwritten" not in part:
         return part
     ending.past_the_step()
-    with sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle) as laid_out:
-        memory = Memory(learned=ending.learned)
-        part = written(cli.find(wish.stack), client, memory, wish, laid_out, ending)
+    with ExitStack() as folder:
+        try:
+            command = cli.find(wish.stack)
+            laid_out = folder.enter_context(sources.prepare(wish.stack, wish.files, wish.definitions, wish.env, wish.bundle))
+            require_the_planned(wish.stack, laid_out, ending)
+        except SwarmError as error:
+            return failed(client, ending, error, wish.seconds)
+        part = written(command, client, Memory(learned=ending.learned), wish, laid_out, ending)
     if part or not wish.wait:
         return part or {"services": {}}
     return finish(client, ending, wish.seconds)
+
+
+def require_the_planned(stack: str, laid_out: sources.Sources, ending: Ending) -> None:
+    """Files on the manager may have become others since they were planned and checked.
+
+    :raises SwarmError: they have.
+    """
+    if laid_out.digest != ending.learned["definition"]:
+        raise SwarmError(f"Could not deploy stack '{stack}': its files have changed since they were planned. Run again.")
 
 
 def ending_of(wish: Wish, operations: list[Operation], outcome: dict[str, Any]) -> Ending:
@@ -153,7 +168,7 @@ def written(command: str, client: Client, memory: Memory, wish: Wish, laid_out: 
         return failed(client, ending, error, wish.seconds)
     if not report:
         return {}
-    ending.learned = memory.packed()
+    ending.learned = {**memory.packed(), "definition": laid_out.digest}
     return {"services": {}, **parts.part(client, report, ending=asdict(ending))}
 
 
@@ -254,13 +269,13 @@ def apply(command: str, client: Client, memory: Memory, wish: Wish, laid_out: so
 def send_in_order(client: Client, recorder: Recorder, wish: Wish, ending: Ending) -> list[str]:
     """Write the services, each after those that it depends on; wait for those first where that is asked for.
 
-    A job that runs again and a login are sent once a run, however often it compares.
+    However often a run compares, it sends what was planned and nothing else, and that once.
     """
-    held = [operation for operation, _target, _headers in recorder.held]
-    steps = order.steps([item.name for item in held if item.changes or item.name not in ending.written], wish.depends_on)
+    planned = {name for name, action in ending.waiting.touched.items() if action != "unchanged"} - set(ending.written)
+    steps = order.steps([operation.name for operation, _target, _headers in recorder.held if operation.name in planned], wish.depends_on)
     for number, names in enumerate(steps):
         for name in names:
-            ending.written.setdefault(name, recorder.send(name))  # what is created and then updated was created
+            ending.written[name] = ending.waiting.touched[name] = recorder.send(name)
         if wish.wait_for_dependencies and number + 1 < len(steps):
             services, report = wait_for_stack(client, ending.wait_for(names), wish.seconds)
             if services is None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import glob
+import hashlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import tempfile
@@ -33,6 +35,7 @@ class Sources:
     :ivar unset: names that those files fill in and that have no value here, whatever this host's environment says.
     :ivar folder: where carried files lie during the run; empty when there are none.
     :ivar shown: {path in the folder: path as the user wrote it}.
+    :ivar digest: tells the Compose files from others.
     """
 
     paths: list[str]
@@ -40,6 +43,7 @@ class Sources:
     unset: list[str] = field(default_factory=list)
     folder: str = ""
     shown: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
 
     def as_the_user_knows_them(self, text: str) -> str:
         """Put the user's own paths into a message of the CLI."""
@@ -60,9 +64,9 @@ def prepare(
 ) -> Iterator[Sources]:
     """Lay the files out for the CLI, in a folder that only this user can enter, and take them away again."""
     for path in files:
-        if not os.path.isfile(path):
+        if not os.path.isfile(path) or not os.access(path, os.R_OK):
             raise SwarmError(
-                f"Could not deploy stack '{stack}': there is no file '{path}' on this host. "
+                f"Could not deploy stack '{stack}': there is no file '{path}' on this host that can be read. "
                 "Correct files, or leave remote_src out if it is on the controller."
             )
     above = memory_folder() or tempfile.gettempdir()
@@ -80,7 +84,8 @@ def prepare(
             paths.append(store(folder, f"definition-{number}.yml", text.encode()))
             shown[paths[-1]] = f"definitions[{number}]"
         values = {name: as_value(value) for name, value in env.items()}
-        yield Sources(paths, values, bundle.get("unset", []), folder, shown)
+        digest = hashlib.sha256(b"".join(pathlib.Path(path).read_bytes() for path in paths)).hexdigest()
+        yield Sources(paths, values, bundle.get("unset", []), folder, shown, digest)
 
 
 def memory_folder() -> str | None:

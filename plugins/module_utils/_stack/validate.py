@@ -51,7 +51,8 @@ def without_name(words: str, nobodys: str) -> str:
     """The Engine's words without the config that nobody has, which it names together with others that it has not found."""
     if nobodys not in words:
         return words
-    others = [name for name in words.rpartition("not found: ")[2].split(", ") if nobodys not in name]
+    _head, found, names = words.rpartition("not found: ")
+    others = [name for name in names.split(", ") if found and nobodys not in name]
     return f"config not found: {', '.join(others)}" if others else ""
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import calendar
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 LIVE = {"new", "allocated", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running"}
@@ -70,7 +70,10 @@ class Look:
 
 @dataclass
 class Memory:
-    """What earlier looks at a service showed. Swarm keeps five old tasks of a slot, so failures are kept here."""
+    """What earlier looks at a service showed. Swarm keeps five old tasks of a slot, so failures are kept here.
+
+    :ivar old: the IDs of the failures that an existing service had at the first look: they tell nothing of what this run has done.
+    """
 
     good_since: float | None = None
     since: dict[str, float] = field(default_factory=dict)
@@ -78,6 +81,12 @@ class Memory:
     failed_at: dict[str, float] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     lived: dict[str, float] = field(default_factory=dict)
+    old: list[str] | None = None
+
+    @property
+    def new(self) -> list[dict[str, Any]]:
+        """The tasks that have failed since the first look."""
+        return [task for ident, task in self.failures.items() if ident not in (self.old or [])]
 
     def lasts(self, what: str, holds: bool, now: float, seconds: float) -> bool:
         """Whether a condition holds, and has held for some seconds."""
@@ -97,6 +106,7 @@ class Verdict:
 
 def judge(look: Look, memory: Memory) -> Verdict | None:
     """The verdict on a service, or None to look again."""
+    look = of_this_iteration(look)
     remember(look, memory)
     if ran_to_completion(look.service, look.tasks):
         return Verdict(True, "ran to completion")
@@ -106,8 +116,8 @@ def judge(look: Look, memory: Memory) -> Verdict | None:
         return Verdict(False, "its update was rolled back to the previous version")
     if look.update_state == "rollback_started":
         return None
-    if 0 < look.max_failures <= len(memory.failures):
-        return Verdict(False, f"its tasks have failed {len(memory.failures)} times")
+    if 0 < look.max_failures <= len(memory.new):
+        return Verdict(False, f"its tasks have failed {len(memory.new)} times")
     if "ReplicatedJob" in look.mode or "GlobalJob" in look.mode:
         return judge_job(look, memory)
     live = live_tasks(look.tasks)
@@ -137,6 +147,15 @@ def remember(look: Look, memory: Memory) -> None:
             # One that was never seen running lived at most since it was made.
             begun = memory.started.get(ident) or instant(task.get("CreatedAt")) or memory.failed_at[ident]
             memory.lived[ident] = max(0.0, memory.failed_at[ident] - begun)
+    if memory.old is None:
+        memory.old = [] if look.touched == "create" else list(memory.failures)
+
+
+def of_this_iteration(look: Look) -> Look:
+    """Of a job only the tasks of its current iteration: earlier ones are another story."""
+    iteration = ((look.service.get("JobStatus") or {}).get("JobIteration") or {}).get("Index", 0)
+    own = [task for task in look.tasks if (task.get("JobIteration") or {}).get("Index", 0) == iteration]
+    return replace(look, tasks=own) if {"ReplicatedJob", "GlobalJob"} & set(look.mode) else look
 
 
 def settled(live: list[dict[str, Any]], wanted: int, look: Look, memory: Memory) -> Verdict | None:
@@ -218,7 +237,8 @@ def rejected(look: Look, memory: Memory) -> Verdict | None:
     for task in memory.failures.values():
         if never_started(task):
             groups.setdefault((task.get(look.place), task["Status"].get("Err")), []).append(task)
-    for tasks in groups.values():
+    new = {(task.get(look.place), task["Status"].get("Err")) for task in memory.new}
+    for tasks in (group for key, group in groups.items() if key in new):
         moments = [moment(task) for task in tasks]
         if len(tasks) >= REJECTED_TIMES and max(moments) - min(moments) >= REJECTED_SPAN:
             return Verdict(False, f"a task could not be started {len(tasks)} times")
@@ -227,8 +247,7 @@ def rejected(look: Look, memory: Memory) -> Verdict | None:
 
 def judge_job(look: Look, memory: Memory) -> Verdict | None:
     """A job is done when every slot (or node) has a task that completed in the current iteration."""
-    iteration = ((look.service.get("JobStatus") or {}).get("JobIteration") or {}).get("Index", 0)
-    tasks = [task for task in look.tasks if (task.get("JobIteration") or {}).get("Index", 0) == iteration]
+    tasks = look.tasks
     seen = places(tasks, look.place)
     complete = places([task for task in tasks if state(task) == "complete"], look.place)
     job = look.mode.get("ReplicatedJob")

@@ -218,3 +218,22 @@ def test_a_job_on_every_node() -> None:
 
 def test_a_time_that_cannot_be_read_is_long_ago() -> None:
     assert moment({"Status": {}}) == 0.0
+
+
+def test_failures_of_another_time_are_not_counted() -> None:
+    """A registry was away once, and a program has failed twice; since then all runs."""
+    rejected = [task("rejected", 2, ago, "No such image: web:9") for ago in (4000, 3990, 3980)]
+    crashed = [task("failed", 1, ago, "task: non-zero exit (3)", 3) for ago in (3000, 2000)]
+    memory, starting = Memory(), [task("running", 1, 5000), task("starting", 2), *rejected, *crashed]
+    for second in range(30):
+        assert judge(Look(service(), starting, set(), NOW + second, "update", 2), memory) is None
+    again = [*starting, task("rejected", 2, -30, "No such image: web:9")]
+    assert judge(Look(service(), again, set(), NOW + 30, "update", 2), memory) == Verdict(False, "a task could not be started 4 times")
+    assert judge(Look(service(), [*RUNNING, *crashed], set(), NOW, "unchanged", 2), Memory()) == Verdict(True, "2/2 running")
+
+
+def test_a_job_that_runs_again_is_not_blamed_for_its_last_iteration() -> None:
+    job = service({"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}}, JobStatus={"JobIteration": {"Index": 7}})
+    earlier = [task("rejected", 1, ago, "No such image: web:9", JobIteration={"Index": 3}) for ago in (40, 20, 0)]
+    look = Look(job, [task("running", 1, desired="complete", JobIteration={"Index": 7}), *earlier], set(), NOW, "create", 1)
+    assert judge(look, Memory()) is None

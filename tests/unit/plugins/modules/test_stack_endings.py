@@ -33,6 +33,7 @@ def test_a_wait_in_parts_ends_in_time_and_remembers_failures(engine: StackEngine
     engine.task_state, engine.task_error = "failed", "task: non-zero exit (3)"
     with pytest.raises(SwarmError, match=r"after 20 s .*non-zero exit \(3\)"):
         in_parts(engine, wait_timeout=20)
+    run(engine, state="absent")
     with pytest.raises(SwarmError, match="service 'app_db': its tasks have failed 1 times"):
         in_parts(engine, max_failures=1)
 

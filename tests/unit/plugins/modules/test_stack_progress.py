@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import os
+import pathlib
+from typing import Any, Callable
 
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
@@ -227,3 +230,64 @@ def test_what_is_handed_on_holds_no_value_of_an_environment(engine: StackEngine,
     assert len(handed_on) > 2
     for word in ("swordfish", "tunafish", "mackerel"):
         assert not any(word in text for text in handed_on)
+
+
+def after_each_update(engine: StackEngine, do: Callable[[], None]) -> None:
+    """Something happens whenever a service has been updated."""
+    update = engine.update
+
+    def and_then(kind: str, ident: str, path: str, version: int, body: dict[str, Any]) -> tuple[int, Any]:
+        answer = update(kind, ident, path, version, body)
+        if version:
+            do()
+        return answer
+
+    engine.update = and_then
+
+
+def images(engine: StackEngine) -> list[str]:
+    """What all services run."""
+    return sorted(item["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] for item in engine.objects["services"].values())
+
+
+NEWER = {name: {"image": f"{name}:2"} for name in "abc"}
+
+
+def test_what_somebody_does_meanwhile_to_a_service_that_was_right_is_not_written_over(engine: StackEngine) -> None:
+    slow_updates(engine)
+    right, newer = chain(), chain(**NEWER)
+    for definition in (*right, *newer):
+        definition["services"]["z"] = {"image": "z:1"}
+    run(engine, definitions=right, _bundle=bundle(**CHAIN))
+    engine.writes.clear()
+
+    def by_hand() -> None:
+        engine.named("services", "app_z")["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "z:by-hand"
+
+    after_each_update(engine, by_hand)
+    in_parts(engine, CHAIN, definitions=newer, wait_for_dependencies=True)
+    assert written(engine) == ["c", "b", "a"] and "z:by-hand" in images(engine)
+
+
+@pytest.mark.parametrize("how", ["changed", "gone", "no command"])
+def test_files_on_the_manager_stay_those_that_were_planned(
+    engine: StackEngine, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    slow_updates(engine)
+    in_parts(engine, CHAIN, definitions=chain())
+    file = tmp_path / "compose.json"
+    file.write_text(json.dumps(chain(**NEWER)[0]), encoding="utf-8")
+
+    def meanwhile() -> None:
+        if how == "changed":
+            file.write_text(json.dumps(chain(**{**NEWER, "a": {"image": "a:3"}})[0]), encoding="utf-8")
+        elif how == "gone":
+            file.unlink(missing_ok=True)
+        else:
+            monkeypatch.setenv("PATH", os.devnull)
+
+    after_each_update(engine, meanwhile)
+    options = {"files": [str(file)], "wait_for_dependencies": True, "rollback": True}
+    with pytest.raises(SwarmError, match="(have changed since|no file|docker).*The stack was taken back to where it ran"):
+        in_parts(engine, CHAIN, definitions=[], **options)
+    assert images(engine) == ["a:1", "b:1", "c:1"]
