@@ -261,7 +261,7 @@ def test_configs_and_secrets_rotate_and_only_the_kept_versions_stay(lab, stack, 
 
 def test_what_is_wrong_fails_before_a_write(stack, definition):
     before = {name: item["Version"] for name, item in stack.services().items()}
-    wrong = [copy.deepcopy(definition) for _ in range(5)]
+    wrong = [copy.deepcopy(definition) for _number in range(5)]
     wrong[0]["services"]["side"]["foo"] = 1
     wrong[1]["services"]["side"]["deploy"].update(mode="global", replicas=None)
     wrong[2]["networks"]["back"]["attachable"] = False
