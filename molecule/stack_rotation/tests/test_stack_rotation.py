@@ -57,6 +57,35 @@ def test_a_secret_of_two_services_rotates_and_only_the_kept_versions_stay(lab, t
     host.check_output("docker secret rm rotate_pw-alike")
 
 
+def test_a_stack_goes_back_to_its_releases(lab, tmp_path):
+    """Three releases: two contents of a secret, and then one more service."""
+    stack = Stack(lab, tmp_path, "history")
+
+    def definition(content, *names):
+        file = tmp_path / f"pw{content}"
+        file.write_text(f"secret {content}", encoding="utf-8")
+        services = {name: service(secrets=["pw"]) for name in names}
+        return {"definitions": [{"version": "3.9", "services": services, "secrets": {"pw": {"file": str(file)}}}]}
+
+    back, first = {"state": "rolled_back"}, {"state": "rolled_back", "release": 1}
+    made = [definition(1, "one"), definition(2, "one"), definition(2, "one", "two")]
+    gone, *deployed, told, done, again, first_told, first_done = stack.runs(
+        {"state": "absent"}, *made, {**back, "check": True}, back, back, {**first, "check": True}, first
+    )
+    for result in (gone, *deployed, told, done, again, first_told, first_done):
+        assert not result.get("failed"), result["msg"]
+    assert [result["release"] for result in (*deployed, done, first_done)] == [1, 2, 3, 4, 5]
+    assert told["plan"] == done["plan"] and {name: entry["action"] for name, entry in plan_of(done).items()} == {"two": "remove"}
+    assert not again["changed"], "it is back already"
+    assert first_told["plan"] == first_done["plan"]
+    assert plan_of(first_done)["one"]["changes"] == [["secrets.pw.source", "history_pw-2", "history_pw-1"]]
+    assert [named(item) for item in stack.services().values()] == [["history_pw-1"]]
+    history = lab.host("manager2").ansible("apiary.swarm.stack_info", "name=history", check=False)["releases"]
+    assert [release["release"] for release in history] == [5, 4, 3, 2, 1]
+    assert not stack.run(state="absent").get("failed")
+    assert not [item for item in lab.get("/configs") if item["Spec"]["Name"].startswith("history")]
+
+
 def test_a_stack_comes_back_right_after_it_went(lab, tmp_path):
     """Several at a time, which take each other's addresses."""
     series = {}
