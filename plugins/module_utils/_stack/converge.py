@@ -14,7 +14,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, Timed
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import error_of, last_words, reasons
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import LIVE, Look, Memory, Verdict, instant, judge, moment, state
 
@@ -25,7 +25,7 @@ OF_TASKS = ("ID", "ServiceID", "Slot", "NodeID", "DesiredState", "Status", "Crea
 
 
 @dataclass
-class Waiting:
+class Waiting(Timed):
     """A wait that can be put down and taken up again by another process: plain data.
 
     :ivar touched: service name -> create, update or unchanged.
@@ -42,11 +42,6 @@ class Waiting:
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     verdicts: dict[str, list[Any]] = field(default_factory=dict)
     listed: list[dict[str, Any]] | None = field(default=None, repr=False)
-
-    @classmethod
-    def of(cls, data: dict[str, Any]) -> Waiting:
-        """From plain data."""
-        return cls(**{**data, "time": Time(**data["time"])})
 
 
 class Watch:

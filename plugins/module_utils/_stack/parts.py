@@ -12,7 +12,7 @@ import json
 import time
 import zlib
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, connect
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
@@ -22,6 +22,7 @@ PAUSE = 1.0
 # Ansible puts stars in the place of each password of the task wherever it stands in a result, also within other text.
 # With a password of one letter not even base64 would arrive whole. No password is written in these 256 characters.
 BRAILLE = 0x2800
+Kind = TypeVar("Kind")
 
 
 @dataclass
@@ -41,6 +42,15 @@ class Time:
     def over(self) -> bool:
         """Whether all of it is used."""
         return self.used >= self.limit
+
+
+class Timed:
+    """A dataclass with a time, which another process takes up as plain data."""
+
+    @classmethod
+    def of(cls: type[Kind], data: dict[str, Any]) -> Kind:
+        """From plain data."""
+        return cls(**{**data, "time": Time(**data["time"])})
 
 
 def wait(

@@ -16,7 +16,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import manages
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, Timed
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import as_value
 from ansible_collections.apiary.swarm.plugins.module_utils._wait import FIRST_PAUSE
 
@@ -106,18 +106,13 @@ def exists(client: Client, stack: str) -> bool:
 
 
 @dataclass
-class Asking:
+class Asking(Timed):
     """A wait for a registry's answer that can be put down and taken up again by another process: plain data."""
 
     stack: str
     where: str
     mode: str
     time: Time
-
-    @classmethod
-    def of(cls, data: dict[str, Any]) -> Asking:
-        """From plain data."""
-        return cls(**{**data, "time": Time(**data["time"])})
 
 
 def wait_until_it_answers(

@@ -13,7 +13,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils import _spec
 from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, parts
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, Timed
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import place
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import KINDS, Snapshot, id_of, name_of
@@ -56,7 +56,7 @@ def delete(client: Client, operation: Operation) -> None:
 
 
 @dataclass
-class Removal:
+class Removal(Timed):
     """A removal that can be put down and taken up again by another process: plain data.
 
     :ivar objects: what goes, as (kind, name, ID).
@@ -67,11 +67,6 @@ class Removal:
     objects: list[list[str]]
     time: Time
     gone: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, data: dict[str, Any]) -> Removal:
-        """From plain data."""
-        return cls(**{**data, "time": Time(**data["time"])})
 
     def rest(self, *kinds: str) -> list[Operation]:
         """What of these kinds has not been removed yet."""
