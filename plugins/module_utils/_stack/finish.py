@@ -57,7 +57,7 @@ class Ending:
     def wait_for(self, names: list[str]) -> Waiting:
         """These services, which have been written, must run before the next ones are."""
         waiting = self.waiting
-        touched = {name: waiting.touched.get(name, "update") for name in names}
+        touched = {name: waiting.touched[name] for name in names}
         self.step = Waiting(waiting.stack, touched, waiting.time, waiting.max_failures)
         return self.step
 

@@ -247,18 +247,17 @@ def rejected(look: Look, memory: Memory) -> Verdict | None:
 
 def judge_job(look: Look, memory: Memory) -> Verdict | None:
     """A job is done when every slot (or node) has a task that completed in the current iteration."""
-    tasks = look.tasks
-    seen = places(tasks, look.place)
-    complete = places([task for task in tasks if state(task) == "complete"], look.place)
+    seen = places(look.tasks, look.place)
+    complete = places([task for task in look.tasks if state(task) == "complete"], look.place)
     job = look.mode.get("ReplicatedJob")
     total = len(seen) if job is None else job.get("TotalCompletions", job.get("MaxConcurrent", 1))
     nothing = memory.lasts("nothing", not seen, look.now, GAP)
     if len(complete) >= total and (seen or nothing):
         return Verdict(True, f"{total}/{total} completed" if total else "no node matches")
-    dead = seen - complete - places(live_tasks(tasks), look.place)
+    dead = seen - complete - places(live_tasks(look.tasks), look.place)
     if memory.lasts("dead", bool(dead), look.now, GAP):
         return Verdict(False, f"its job failed with {len(complete)} of {total} tasks completed")
-    return unschedulable(live_tasks(tasks), look, memory) or rejected(look, memory)
+    return unschedulable(live_tasks(look.tasks), look, memory) or rejected(look, memory)
 
 
 def never_started(task: dict[str, Any]) -> bool:
