@@ -17,11 +17,15 @@ def swarm(**change: Any) -> dict[str, Any]:
         "state": "active",
         "control_available": True,
         "quorum": {"reachable": 2},
-        "nodes": [{"id": "m1", "hostname": "manager1", "state": "ready"}, {"id": "w1", "hostname": "worker1", "state": "ready"}],
+        "nodes": [node("m1", "manager1"), node("w1", "worker1")],
         "services": [service()],
         "tasks": [task("t1", "m1"), task("t2", "w1")],
         **change,
     }
+
+
+def node(node_id: str, hostname: str, state: str = "ready") -> dict[str, Any]:
+    return {"id": node_id, "hostname": hostname, "state": state}
 
 
 def service(**change: Any) -> dict[str, Any]:
@@ -53,13 +57,28 @@ def test_tasks_of_before_count_where_nothing_was_restarted() -> None:
         ({"control_available": False}, "no manager is in control"),
         ({"services": None}, "no manager is in control"),
         ({"nodes": []}, "the node is not in the list of nodes"),
-        ({"nodes": [{"id": "w1", "hostname": "worker1", "state": "down"}]}, "node 'worker1' is 'down'"),
+        ({"nodes": [node("w1", "worker1", "down")]}, "node 'worker1' is 'down'"),
+        ({"nodes": [node("m1", "manager1", "unknown"), node("w1", "worker1")]}, "node 'manager1' is 'unknown'"),
         ({"quorum": {"reachable": 1}}, "1 of 2 managers are reachable"),
         ({"tasks": [task("t1", "m1"), task("t3", "w1", "preparing")]}, "service 'web' runs 1 of 2 tasks"),
     ],
 )
 def test_each_lack_is_named(now: dict[str, Any], lack: str) -> None:
     assert swarm_lacks(swarm(**{"tasks": NEW, **now}), swarm(), "w1") == [lack]
+
+
+def test_a_node_listed_under_the_name_of_another_is_waited_for() -> None:
+    mixed = {"nodes": [node("m1", "worker1"), node("w1", "worker1")]}
+    names = {"m1": "manager1", "w1": "worker1"}
+    assert swarm_lacks(swarm(**mixed, tasks=NEW), swarm(), "w1", names) == ["node 'manager1' is listed as 'worker1'"]
+    # The mistake may be what was seen before.
+    assert swarm_lacks(swarm(tasks=NEW), swarm(**mixed), "w1", names) == []
+    assert swarm_lacks(swarm(**mixed, tasks=NEW), swarm(), "w1") == []
+
+
+def test_nodes_that_were_away_or_have_been_removed_are_not_waited_for() -> None:
+    before = swarm(nodes=[node("m1", "manager1", "down"), node("m2", "manager2"), node("w1", "worker1")])
+    assert swarm_lacks(swarm(nodes=[node("m1", "manager1", "down"), node("w1", "worker1")], tasks=NEW), before, "w1") == []
 
 
 @pytest.mark.parametrize(
