@@ -11,7 +11,9 @@ import pytest
 from stack_stories import IMAGE, Stack, plan_of, play, service
 
 ROTATIONS, KEPT = 10, 2
-RETURNS, STACKS = 20, 4
+COMEBACKS = [f"comeback{number}" for number in range(4)]
+# Of each of them: twenty in all.
+RETURNS = 5
 OK = {"image": IMAGE}
 
 
@@ -24,23 +26,54 @@ def named(service_, key="Spec"):
     return [item["SecretName"] for item in service_[key]["TaskTemplate"]["ContainerSpec"]["Secrets"]]
 
 
-def test_a_secret_of_two_services_rotates_and_only_the_kept_versions_stay(lab, tmp_path):
-    stack = Stack(lab, tmp_path, "rotate")
-    stack.run(state="absent")
-    host = lab.host("manager2")
-    host.check_output("docker secret rm rotate_pw-alike >/dev/null 2>&1; echo x | docker secret create rotate_pw-alike -")
+def rotated(folder, number):
+    """Two services with a secret, whose content is of this number."""
+    file = folder / f"rotated{number}"
+    file.write_text(f"secret {number}", encoding="utf-8")
+    given = {"services": {name: service(secrets=["pw"]) for name in ("one", "two")}, "secrets": {"pw": {"file": str(file)}}}
+    return {"definitions": [{"version": "3.9", **given}], "keep_versions": KEPT}
 
-    def definition(number):
-        """The stack with the secret's content of this number."""
-        file = tmp_path / f"pw{number}"
-        file.write_text(f"secret {number}", encoding="utf-8")
-        given = {"services": {name: service(secrets=["pw"]) for name in ("one", "two")}, "secrets": {"pw": {"file": str(file)}}}
-        return {"definitions": [{"version": "3.9", **given}], "keep_versions": KEPT}
 
-    wanted = [{**definition(number), **run} for number in range(ROTATIONS) for run in ({"check": True}, {}, {})]
-    results = stack.runs(*wanted)
+def release(folder, content, *names):
+    """These services, all with a secret of this content."""
+    file = folder / f"released{content}"
+    file.write_text(f"secret {content}", encoding="utf-8")
+    services = {name: service(secrets=["pw"]) for name in names}
+    return {"definitions": [{"version": "3.9", "services": services, "secrets": {"pw": {"file": str(file)}}}]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("stacks")
+
+
+@pytest.fixture(scope="module")
+def played(lab, folder):
+    """All series beside each other, as they mostly wait. Stacks that come and go take each other's addresses.
+
+    :returns: {stack: what each run after the first returned}.
+    """
+    lab.host("manager2").check_output("docker secret rm rotate_pw-alike >/dev/null 2>&1; echo x | docker secret create rotate_pw-alike -")
+    back, first, gone = {"state": "rolled_back"}, {"state": "rolled_back", "release": 1}, {"state": "absent"}
+    series = {
+        "rotate": [{**rotated(folder, number), **run} for number in range(ROTATIONS) for run in ({"check": True}, {}, {})],
+        # Three releases: two contents of a secret, and then one more service.
+        "history": [
+            *(release(folder, 1, "one"), release(folder, 2, "one"), release(folder, 2, "one", "two")),
+            *({**back, "check": True}, back, back, {**first, "check": True}, first),
+        ],
+    }
+    for name in COMEBACKS:
+        services = {short: service(networks=["n"]) for short in ("one", "two")}
+        series[name] = [{"definitions": [{"version": "3.9", "services": services, "networks": {"n": {}}}]}, gone] * RETURNS
+    runs = {name: [{"name": name, **run} for run in (gone, *wanted)] for name, wanted in series.items()}
+    return {name: results[1:] for name, results in play(lab, folder, runs).items()}
+
+
+def test_a_secret_of_two_services_rotates_and_only_the_kept_versions_stay(lab, folder, played):
+    stack, host = Stack(lab, folder, "rotate"), lab.host("manager2")
     for number in range(ROTATIONS):
-        predicted, done, again = results[3 * number : 3 * number + 3]
+        predicted, done, again = played["rotate"][3 * number : 3 * number + 3]
         assert not done.get("failed") and predicted["plan"] == done["plan"] and done["changed"] and not again["changed"], number
         assert plan_of(done)[f"pw-{number + 1}"]["action"] == "create"
         follow = [plan_of(done)[name]["changes"] for name in ("one", "two")]
@@ -50,29 +83,16 @@ def test_a_secret_of_two_services_rotates_and_only_the_kept_versions_stay(lab, t
     host.check_output("docker service rollback --detach rotate_one")
     lab.until(lambda: stack.services()["one"]["UpdateStatus"]["State"] == "rollback_completed", "the rollback by hand")
     assert named(stack.services()["one"]) == ["rotate_pw-9"] and lab.running("rotate_one")
-    mended = stack.run(**definition(ROTATIONS - 1))
+    mended, _gone = stack.runs(rotated(folder, ROTATIONS - 1), {"state": "absent"})
     assert set(plan_of(mended)) - {"pw-9"} == {"one"} and not mended.get("failed")
-    stack.run(state="absent")
     assert {name for name in secrets(lab) if name.startswith("rotate_")} == {"rotate_pw-alike"}
     host.check_output("docker secret rm rotate_pw-alike")
 
 
-def test_a_stack_goes_back_to_its_releases(lab, tmp_path):
-    """Three releases: two contents of a secret, and then one more service."""
-    stack = Stack(lab, tmp_path, "history")
-
-    def definition(content, *names):
-        file = tmp_path / f"pw{content}"
-        file.write_text(f"secret {content}", encoding="utf-8")
-        services = {name: service(secrets=["pw"]) for name in names}
-        return {"definitions": [{"version": "3.9", "services": services, "secrets": {"pw": {"file": str(file)}}}]}
-
-    back, first = {"state": "rolled_back"}, {"state": "rolled_back", "release": 1}
-    made = [definition(1, "one"), definition(2, "one"), definition(2, "one", "two")]
-    gone, *deployed, told, done, again, first_told, first_done = stack.runs(
-        {"state": "absent"}, *made, {**back, "check": True}, back, back, {**first, "check": True}, first
-    )
-    for result in (gone, *deployed, told, done, again, first_told, first_done):
+def test_a_stack_goes_back_to_its_releases(lab, folder, played):
+    stack = Stack(lab, folder, "history")
+    *deployed, told, done, again, first_told, first_done = played["history"]
+    for result in played["history"]:
         assert not result.get("failed"), result["msg"]
     assert [result["release"] for result in (*deployed, done, first_done)] == [1, 2, 3, 4, 5]
     assert told["plan"] == done["plan"] and {name: entry["action"] for name, entry in plan_of(done).items()} == {"two": "remove"}
@@ -86,15 +106,10 @@ def test_a_stack_goes_back_to_its_releases(lab, tmp_path):
     assert not [item for item in lab.get("/configs") if item["Spec"]["Name"].startswith("history")]
 
 
-def test_a_stack_comes_back_right_after_it_went(lab, tmp_path):
-    """Several at a time, which take each other's addresses."""
-    series = {}
-    for name in (f"comeback{number}" for number in range(STACKS)):
-        services = {short: service(networks=["n"]) for short in ("one", "two")}
-        given = {"name": name, "definitions": [{"version": "3.9", "services": services, "networks": {"n": {}}}]}
-        series[name] = [{"name": name, "state": "absent"}, *[given, {"name": name, "state": "absent"}] * (RETURNS // STACKS)]
-    for name, results in play(lab, tmp_path, series).items():
-        for number, result in enumerate(results[1:]):
+def test_a_stack_comes_back_right_after_it_went(lab, played):
+    for name in COMEBACKS:
+        assert len(played[name]) == 2 * RETURNS
+        for number, result in enumerate(played[name]):
             assert result["changed"] and not result.get("failed"), (name, number, result.get("msg"))
     assert not [item for item in lab.get("/networks") if item["Name"].startswith("comeback")]
 
