@@ -88,6 +88,12 @@ class Lab:
         """hostname -> node, of the nodes that are not down."""
         return {node["Description"]["Hostname"]: node for node in self.get("/nodes", via) if node["Status"]["State"] != "down"}
 
+    def settled(self, via):
+        """After an election a node may be unknown, or listed under the name of another, until it has reported to the new leader."""
+        nodes = [node for node in self.get("/nodes", via) if node["Status"]["State"] != "down"]
+        names = {node["Description"]["Hostname"] for node in nodes}
+        return len(names) == len(nodes) and all(node["Status"]["State"] == "ready" for node in nodes)
+
     def snapshot(self, via="manager2"):
         """All that a write would change: the version and previous spec of every object, and the IDs of all live tasks."""
         objects = {("swarm", "swarm"): self.get("/swarm", via)["Version"]["Index"]}
@@ -110,7 +116,8 @@ class Lab:
             nonlocal seen, since
             before, seen = seen, self.snapshot(via)
             counts = [service["ServiceStatus"] for service in self.get("/services?status=true", via)]
-            if seen != before or any(count["RunningTasks"] < count["DesiredTasks"] for count in counts):
+            missing = any(count["RunningTasks"] < count["DesiredTasks"] for count in counts)
+            if seen != before or missing or not self.settled(via):
                 since = time.monotonic()
             return time.monotonic() - since > QUIET
 
