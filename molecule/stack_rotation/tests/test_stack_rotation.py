@@ -26,20 +26,17 @@ def named(service_, key="Spec"):
     return [item["SecretName"] for item in service_[key]["TaskTemplate"]["ContainerSpec"]["Secrets"]]
 
 
-def rotated(folder, number):
-    """Two services with a secret, whose content is of this number."""
-    file = folder / f"rotated{number}"
-    file.write_text(f"secret {number}", encoding="utf-8")
-    given = {"services": {name: service(secrets=["pw"]) for name in ("one", "two")}, "secrets": {"pw": {"file": str(file)}}}
-    return {"definitions": [{"version": "3.9", **given}], "keep_versions": KEPT}
-
-
 def release(folder, content, *names):
     """These services, all with a secret of this content."""
-    file = folder / f"released{content}"
+    file = folder / f"pw{content}"
     file.write_text(f"secret {content}", encoding="utf-8")
     services = {name: service(secrets=["pw"]) for name in names}
     return {"definitions": [{"version": "3.9", "services": services, "secrets": {"pw": {"file": str(file)}}}]}
+
+
+def rotated(folder, number):
+    """Two services with one secret, of which some versions are kept."""
+    return {**release(folder, number, "one", "two"), "keep_versions": KEPT}
 
 
 @pytest.fixture(scope="module")
