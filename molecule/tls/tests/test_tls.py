@@ -206,8 +206,9 @@ def test_new_ca_takes_over_in_three_steps_and_never_in_one(lab, tmp_path):
     # Trust goes out before anything is signed by whom it is for.
     early = tmp_path / "early"
     shutil.copytree(OPERATOR, early)
-    under_load(lab, **TRUST)
-    assert issuers() == {"CN=apiary.swarm CA ca"}
+    _rc, predicted, _text = site(lab, **TRUST, more=["--check"])
+    _rc, done, _text = under_load(lab, **TRUST)
+    assert predicted == done and issuers() == {"CN=apiary.swarm CA ca"}
     assert [version(lab, name, early) for name in MANAGERS] == [200] * 3
 
     # What an operator holds who was handed the folder in time works on, as it is.
