@@ -42,7 +42,7 @@ _value:
 
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._daemon_options import joint_problems, sentences, value_problems
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import joint_problems, sentences, value_problems
 
 
 def daemon_problems(options: dict[str, Any], allow_unknown: bool = False, host: str | None = None) -> list[str]:

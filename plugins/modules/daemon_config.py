@@ -129,10 +129,10 @@ changed_options:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils import _daemon, _rollout
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, connect
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute_on_host
-from ansible_collections.apiary.swarm.plugins.module_utils._service import Host
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, connect
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute_on_host
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration, rollout
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import Host
 
 OPTIONS: dict[str, dict[str, Any]] = {
     # Not all of it is secret; but all of it would be written to the host's log, and main() narrows it down.
@@ -146,36 +146,36 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def desired_state(current: _rollout.State, wanted: _rollout.Wanted, apply: str) -> _rollout.State:
+def desired_state(current: rollout.State, wanted: rollout.Wanted, apply: str) -> rollout.State:
     """The files with what is wanted, and an engine that has read them, as far as the module may see to it."""
-    if apply == "reload" and wanted.running and wanted.action == _daemon.RESTART:
+    if apply == "reload" and wanted.running and wanted.action == configuration.RESTART:
         return current
     engine = current["engine"]
-    if apply != "none" and wanted.action != _daemon.NOTHING:
-        engine = _rollout.RUNS
+    if apply != "none" and wanted.action != configuration.NOTHING:
+        engine = rollout.RUNS
     return {"options": wanted.text(current["options"]), "drop_in": wanted.drop_in, "engine": engine}
 
 
 def run(params: dict[str, Any], converge: Converge, host: Host | None = None) -> dict[str, Any]:
     """Check, compare, write, and let the engine read."""
     host = host or Host(params["path"], params["wait_timeout"], lambda: connect(params))
-    wanted: list[_rollout.Wanted] = []
+    wanted: list[rollout.Wanted] = []
 
     def observe() -> tuple[Any, Any]:
-        state, plan = _rollout.observe(host, params, converge.check)
+        state, plan = rollout.observe(host, params, converge.check)
         wanted[:] = [plan]
         return state, plan
 
     outcome = converge(
         observe,
         lambda state: desired_state(state, wanted[0], params["apply"]),
-        lambda before, after, plan: _rollout.roll_out(host, plan, after, params["apply"]),
+        lambda before, after, plan: rollout.roll_out(host, plan, after, params["apply"]),
     )
     return {
         "changed": outcome["changed"],
-        "diff": _rollout.difference(outcome["before"], outcome["after"]),
+        "diff": rollout.difference(outcome["before"], outcome["after"]),
         "action": wanted[0].action,
-        "pending": wanted[0].action != _daemon.NOTHING and outcome["after"]["engine"] != _rollout.RUNS,
+        "pending": wanted[0].action != configuration.NOTHING and outcome["after"]["engine"] != rollout.RUNS,
         "changed_options": wanted[0].unread,
     }
 
@@ -183,7 +183,7 @@ def run(params: dict[str, Any], converge: Converge, host: Host | None = None) ->
 def main() -> None:
     """Run as a module."""
     module = AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True)
-    module.no_log_values = _daemon.secrets(module.params["options"])
+    module.no_log_values = configuration.secrets(module.params["options"])
     execute_on_host(module, run)
 
 

@@ -119,11 +119,11 @@ nodes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._nodes import Plan, change_all, check_quorum, leaving_warnings, remove_all
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import Plan, change_all, check_quorum, leaving_warnings, remove_all
 
 ROLES = ("worker", "manager")
 AVAILABILITIES = ("active", "pause", "drain")
@@ -144,7 +144,7 @@ def wanted_entries(params: dict[str, Any]) -> list[dict[str, Any]]:
     action = ACTION[params["state"]]
     if params["state"] == "absent" and (params["role"] or params["availability"]):
         raise could_not("remove the nodes", "role and availability have no meaning with state absent", "Leave them out")
-    entries = _spec.node_entries(params["nodes"], ("role", "availability"), action) or []
+    entries = lookup.node_entries(params["nodes"], ("role", "availability"), action) or []
     result = []
     for entry in entries:
         item = {"name": entry["name"]}
@@ -196,7 +196,7 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
             "after": {plan.title[key]: after[key] for key in changed if key in after},
         },
         "warnings": leaving_warnings(plan) if absent and converge.check else [],
-        "nodes": [{"id": key, "hostname": _spec.node_hostname(plan.by_id[key]), **after[key]} for key in after],
+        "nodes": [{"id": key, "hostname": lookup.node_hostname(plan.by_id[key]), **after[key]} for key in after],
     }
 
 

@@ -97,10 +97,11 @@ nodes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core import values
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "nodes": {"type": "list", "elements": "raw"},
@@ -116,10 +117,10 @@ def given_labels(labels: Any, state: str, action: str) -> dict[str, str]:
     if labels is None:
         return {}
     if state == "present":
-        return _spec.label_values(action, labels)
+        return values.label_values(action, labels)
     if not isinstance(labels, (dict, list)):
         raise could_not(action, "the labels to remove are no list of keys", "Write them as [key1, key2]")
-    _spec.check_label_keys(action, labels)
+    values.check_label_keys(action, labels)
     return dict.fromkeys(labels, "")
 
 
@@ -134,7 +135,7 @@ def wanted_labels(params: dict[str, Any]) -> tuple[dict[str, str], list[dict[str
     """The labels for all, and the entries with all their labels (None: all nodes); refuses what cannot work."""
     state = params["state"]
     common = given_labels(params["labels"], state, "label the nodes")
-    entries = _spec.node_entries(params["nodes"], ("labels",), ACTION)
+    entries = lookup.node_entries(params["nodes"], ("labels",), ACTION)
     given = params["labels"] is not None or any("labels" in entry for entry in entries or [])
     for entry in entries or []:
         own = given_labels(entry.get("labels"), state, f"{ACTION} '{entry['name']}'")
@@ -157,10 +158,10 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
     if entries is None:
         entries = [{"name": node["ID"], "labels": common} for node in nodes]
     result: dict[str, Any] = {"changed": False, "diff": {"before": {}, "after": {}}, "nodes": []}
-    for node, entry in _spec.pick_nodes(nodes, entries, ACTION):
+    for node, entry in lookup.pick_nodes(nodes, entries, ACTION):
         outcome = label(client, converge, node, entry["labels"], params)
-        title = _spec.node_title(node, nodes)
-        result["nodes"].append({"id": node["ID"], "hostname": _spec.node_hostname(node), "labels": outcome["after"]})
+        title = lookup.node_title(node, nodes)
+        result["nodes"].append({"id": node["ID"], "hostname": lookup.node_hostname(node), "labels": outcome["after"]})
         result["changed"] |= outcome["changed"]
         for side in ("before", "after") if outcome["changed"] else ():
             result["diff"][side][title] = outcome[side]
@@ -172,7 +173,7 @@ def label(client: Client, converge: Converge, node: Any, labels: dict[str, str],
     looks = [node]
 
     def observe() -> tuple[Any, Any]:
-        now = looks.pop() if looks else _spec.find_node(client.nodes(), node["ID"], ACTION)
+        now = looks.pop() if looks else lookup.find_node(client.nodes(), node["ID"], ACTION)
         return dict(now["Spec"].get("Labels") or {}), now
 
     def apply(_before: Any, after: Any, now: Any) -> None:

@@ -168,9 +168,9 @@ diff:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts, registry
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import Flags
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, go_on, present

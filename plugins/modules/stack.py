@@ -293,8 +293,8 @@ diff:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.back import rolled_back
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import IMAGE_OPTIONS, Flags, Login

@@ -126,13 +126,13 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, releases, words
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import in_control
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import place, reasons
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import live_tasks, state
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -175,7 +175,7 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
     label = {"label": {f"{normal.STACK_LABEL}={stack}": True}}
     services = client.services(label, status=True)
     tasks = client.tasks(label) if services else []
-    nodes = {node["ID"]: _spec.node_hostname(node) for node in client.nodes()} if services else {}
+    nodes = {node["ID"]: lookup.node_hostname(node) for node in client.nodes()} if services else {}
     configs = client.call("list the configs", "GET", "/configs", {"filters": label})
     return {
         "changed": False,

@@ -263,18 +263,18 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._certificate import Certificate
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._describe import (
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import quorum
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.certificate import Certificate
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.describe import (
     describe_certificate,
     describe_node,
     describe_service,
     describe_task,
 )
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import (
     is_manager,
     lost_quorum,
     own_certificate,
@@ -342,7 +342,7 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
     try:
         nodes = client.nodes()
         result["nodes"] = sorted(map(describe_node, nodes), key=lambda node: (node["hostname"], node["id"]))
-        result["quorum"] = _spec.quorum_of(nodes)
+        result["quorum"] = quorum.quorum_of(nodes)
         result["control_available"] = result["quorum"]["healthy"]  # a leader that is alone believes in itself for some seconds
         if params["services"]:
             result["services"] = sorted(map(describe_service, client.services(status=True)), key=lambda one: one["name"])

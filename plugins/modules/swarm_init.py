@@ -153,18 +153,12 @@ node_id:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._cluster import (
-    cluster_options,
-    cluster_spec,
-    init_body,
-    wanted_at_init,
-    wanted_options,
-)
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import (
     check_local_addresses,
     host_name,
     is_manager,
@@ -173,7 +167,13 @@ from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
     settled_info,
     swarm_error,
 )
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.spec import (
+    cluster_options,
+    cluster_spec,
+    init_body,
+    wanted_at_init,
+    wanted_options,
+)
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "advertise_addr": {"type": "str"},
@@ -245,7 +245,7 @@ def check_unchanged(info: dict[str, Any], client: Client, at_init: dict[str, Any
         "default_addr_pool_mask_length": cluster.get("SubnetSize"),
     }
     if "availability" in at_init:
-        node = _spec.find_node(client.nodes(), info["Swarm"]["NodeID"], "find node")
+        node = lookup.find_node(client.nodes(), info["Swarm"]["NodeID"], "find node")
         actual["availability"] = node["Spec"]["Availability"]
     for option, value in actual.items():
         if params[option] is not None and at_init[option] != value:

@@ -120,13 +120,16 @@ remote_addr:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._certificate import root_digest, token_digest
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._join import join, leave
-from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
+from ansible_collections.apiary.swarm.plugins.module_utils._core import values
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.certificate import root_digest, token_digest
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.join import join, leave
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.lookup import manager_reachable, node_ready
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import (
     check_local_addresses,
     demote_self,
     host_name,
@@ -139,7 +142,6 @@ from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
     swarm_error,
     swarm_file,
 )
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import manager_reachable, node_ready, wait_until
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "role": {"type": "str", "choices": ["worker", "manager"], "required": True},
@@ -161,9 +163,9 @@ def check_params(params: dict[str, Any]) -> None:
     """Refuse what cannot work, before anything is asked or written."""
     for option in ("advertise_addr", "listen_addr", "data_path_addr"):
         if params[option] is not None:
-            _spec.split_address(option, params[option])
+            values.split_address(option, params[option])
     for address in params["remote_addrs"]:
-        _spec.split_address("remote_addrs", address)
+        values.split_address("remote_addrs", address)
     if params["join_token"] is not None and not token_digest(params["join_token"].strip()):
         raise could_not(
             "join the swarm",
@@ -240,7 +242,7 @@ def check_demotion(info: dict[str, Any], client: Client) -> None:
         cause = f"the swarm has no quorum: {lost_quorum(info)}"
         raise could_not(f"demote node '{host_name(info)}'", cause, "Bring the other managers back")
     nodes = client.nodes()
-    refuse_demotion(nodes, _spec.find_node(nodes, info["Swarm"]["NodeID"], "find node"))
+    refuse_demotion(nodes, lookup.find_node(nodes, info["Swarm"]["NodeID"], "find node"))
 
 
 def verify(client: Client, params: dict[str, Any], name: str) -> dict[str, Any]:
@@ -262,11 +264,11 @@ def verify(client: Client, params: dict[str, Any], name: str) -> dict[str, Any]:
     if params["role"] == "manager":
         node_id = info["Swarm"]["NodeID"]
         wait_until(
-            lambda: _spec.find_node(client.nodes(), node_id, "find node"),
+            lambda: lookup.find_node(client.nodes(), node_id, "find node"),
             lambda node: node_ready(node) and manager_reachable(node),
             f"see manager '{name}' ready and reachable",
             limit,
-            explain=lambda node: f"it is {_spec.node_state(node)}",
+            explain=lambda node: f"it is {lookup.node_state(node)}",
         )
     if membership(info, params) != "wanted":
         raise could_not(ACTION.format(name), "it is a member of another swarm", "Check remote_addrs and cluster_id")

@@ -61,11 +61,12 @@ node_id:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import quorum
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import (
     change_node,
     demote_self,
     host_name,
@@ -77,7 +78,6 @@ from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
     swarm_error,
     wait_until_empty,
 )
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_until
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "force": {"type": "bool", "default": False},
@@ -110,7 +110,7 @@ def refusal(info: dict[str, Any], client: Client) -> str | None:
         return f"its state is '{swarm['LocalNodeState']}': {swarm_error(info) or 'no manager answers it'}"
     if lost_quorum(info):
         return f"the swarm has no quorum: {lost_quorum(info)}"
-    return _spec.quorum_refusal(client.nodes(), swarm["NodeID"])
+    return quorum.quorum_refusal(client.nodes(), swarm["NodeID"])
 
 
 def leave_in_order(client: Client, node_id: str, name: str, timeout: float) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _client, _membership, _rollout, _wait
+from ansible_collections.apiary.swarm.plugins.module_utils._core import client, wait
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import rollout
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import converge, registry, remove
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import membership
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm
 from ansible_collections.apiary.swarm.tests.unit.fake_host import CONFIG, Machine
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, install_command
@@ -23,15 +25,15 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    defaults = list(_wait.wait_until.__defaults__ or ())
-    monkeypatch.setattr(_wait.wait_until, "__defaults__", (*defaults[:-2], lambda: now[0], sleep))
+    defaults = list(wait.wait_until.__defaults__ or ())
+    monkeypatch.setattr(wait.wait_until, "__defaults__", (*defaults[:-2], lambda: now[0], sleep))
 
 
 @pytest.fixture(autouse=True)
 def no_folder_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The engine of the machine that runs the tests is left alone."""
-    monkeypatch.setattr(_membership, "DOCKER_ROOT", str(tmp_path / "no-engine"))
-    monkeypatch.setattr(_membership, "DAEMON_CONFIG", str(tmp_path / "daemon.json"))
+    monkeypatch.setattr(membership, "DOCKER_ROOT", str(tmp_path / "no-engine"))
+    monkeypatch.setattr(membership, "DAEMON_CONFIG", str(tmp_path / "daemon.json"))
 
 
 @pytest.fixture
@@ -69,8 +71,8 @@ def bare(swarm: Swarm, tmp_path: Path) -> Engine:
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A host without an engine."""
-    monkeypatch.setattr(_rollout.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(_client, "HAS_SDK", True)
+    monkeypatch.setattr(rollout.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(client, "HAS_SDK", True)
     return Machine(tmp_path)
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Callable
 from urllib.parse import parse_qs, urlsplit
 
-from ansible_collections.apiary.swarm.plugins.module_utils._certificate import root_digest
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.certificate import root_digest
 
 SPEC: dict[str, Any] = {
     "Name": "default",
@@ -322,7 +322,7 @@ def run_module(
 ) -> dict[str, Any]:
     """Run a module's C(run) with its options' defaults, as C(main) would."""
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-    from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
+    from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
 
     checked = ArgumentSpecValidator(module.OPTIONS).validate(copy.deepcopy(params or {}))
     assert not checked.error_messages, checked.error_messages

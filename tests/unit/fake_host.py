@@ -10,10 +10,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._service import DROP_IN, PID_FILE, RECORD, Host
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import DROP_IN, PID_FILE, RECORD, Host
 from ansible_collections.apiary.swarm.plugins.modules import daemon_config
 
 CONFIG = "/etc/docker/daemon.json"

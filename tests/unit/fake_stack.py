@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 
 KINDS = ("services", "networks", "configs", "secrets")
 NODE = {

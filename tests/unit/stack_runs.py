@@ -10,8 +10,8 @@ import copy
 import json
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, rotate
 from ansible_collections.apiary.swarm.plugins.modules import stack
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, encoded

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import Any, Sequence
 
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.endpoint import listen
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Recorder
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import Sources, store

@@ -9,14 +9,14 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, Timed
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import error_of, last_words, reasons
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import LIVE, Look, Memory, Verdict, instant, judge, moment, state
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 NODES_EVERY = 10  # rounds
 LINES = 10  # services a report names
@@ -121,7 +121,7 @@ class Watch:
             self._nodes = self._client.nodes() if self._nodes is None else self._nodes
         except SwarmError:
             return f"service '{name}': {cause}"  # which tells that nobody answers
-        names = {node["ID"]: _spec.node_hostname(node) for node in self._nodes}
+        names = {node["ID"]: lookup.node_hostname(node) for node in self._nodes}
         words = last_words(self._client, tasks, self.nodes_down())
         told = reasons(name, tasks, names, self._now())
         return f"service '{name}': {cause} ({told})" + (f", last log lines: {words}" if words else "")

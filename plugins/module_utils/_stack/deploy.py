@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Callable
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import CONFLICT_ATTEMPTS
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineError, SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, leftovers, order, parts, plan, remove, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.finish import Ending, failed, finish

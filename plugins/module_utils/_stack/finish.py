@@ -12,8 +12,8 @@ import copy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import leftovers, parts, releases, restore, rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import Waiting, wait_for_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, releases, rotate
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.contents import shown
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation

@@ -14,8 +14,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Callable, TypeVar
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, connect
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, connect
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
 
 PAUSE = 1.0

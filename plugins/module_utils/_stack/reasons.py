@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, encode_query
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, encode_query
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import FAILED, LIVE, WANTED, moment, state
 
 # How many different errors and log lines a message carries.

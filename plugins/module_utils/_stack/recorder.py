@@ -17,8 +17,8 @@ import threading
 from typing import Any, Callable, Dict, Tuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, error_message
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, error_message
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineError, SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.contents import Contents, foreign
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish
 
 

@@ -11,14 +11,15 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, Callable
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core import values
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import FIRST_PAUSE
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import manages
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, Timed
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import as_value
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import FIRST_PAUSE
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 STORAGE = "/var/lib/registry"
 INSIDE_PORT = 5000
@@ -67,13 +68,13 @@ def address(client: Client, stack: str, mode: str, port: int, constraints: list[
     if not manages(client):
         return ""
     if mode == "ingress":
-        return _spec.join_address(MESH, port)
+        return values.join_address(MESH, port)
     tasks = client.tasks({"service": {f"{stack}_registry": True}, "desired-state": {"running": True}}) if exists(client, stack) else []
     running = [task["NodeID"] for task in tasks if task["Status"]["State"] == "running"]
     nodes = client.nodes()
     here = [node for node in nodes if node["ID"] in running] or [node for node in nodes if may_run(node, constraints)]
-    host = _spec.node_address(here[0]) if len(here) == 1 else ""
-    return _spec.join_address(host, port) if host else ""
+    host = lookup.node_address(here[0]) if len(here) == 1 else ""
+    return values.join_address(host, port) if host else ""
 
 
 def may_run(node: dict[str, Any], constraints: list[str]) -> bool:
@@ -82,7 +83,7 @@ def may_run(node: dict[str, Any], constraints: list[str]) -> bool:
     engine = ((node.get("Description") or {}).get("Engine") or {}).get("Labels") or {}
     facts = {
         "node.id": node["ID"],
-        "node.hostname": _spec.node_hostname(node),
+        "node.hostname": lookup.node_hostname(node),
         "node.role": node["Spec"]["Role"],
         **labels,
         **{f"engine.labels.{name}": value for name, value in engine.items()},

@@ -17,8 +17,8 @@ import time
 import zlib
 from typing import Any, Callable
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import rotate
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot, labels_of, name_of

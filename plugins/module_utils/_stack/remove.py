@@ -9,15 +9,15 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineError, SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import FIRST_PAUSE
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, Timed
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import place
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import KINDS, Snapshot, id_of, name_of
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import FIRST_PAUSE
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 
 def plan_removal(client: Client, stack: str) -> list[Operation]:
@@ -147,7 +147,7 @@ def tasks_left(client: Client, stack: str, names: dict[str, str] | None = None) 
     if not tasks:
         return []
     nodes = {node["ID"]: node for node in client.nodes()}
-    alive = {key: _spec.node_hostname(node) or key for key, node in nodes.items() if node["Status"]["State"] != "down"}
+    alive = {key: lookup.node_hostname(node) or key for key, node in nodes.items() if node["Status"]["State"] != "down"}
     return [
         f"{place((names or {}).get(task['ServiceID'], 'task ' + task['ID']), task, alive)} ({task['Status']['State']})"
         for task in tasks

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import CONFLICT_ATTEMPTS
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmConflict
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import CONFLICT_ATTEMPTS
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmConflict
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, releases, rules
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot, name_of

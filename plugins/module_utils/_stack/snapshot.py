@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
 
 KINDS = ("services", "networks", "configs", "secrets")

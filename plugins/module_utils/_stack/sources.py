@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import Any, Iterator
 
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 
 # Folders in memory: what is written there never reaches a disk.
 MEMORY_FOLDERS = ("/dev/shm", "/run")

@@ -9,7 +9,7 @@ import copy
 import uuid
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmConflict, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmConflict, SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Operation
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Recorder
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.apiary.swarm.plugins.filter.cluster_plan import FilterModule
-from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
 from ansible_collections.apiary.swarm.plugins.modules import swarm_info
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm, run_module
 

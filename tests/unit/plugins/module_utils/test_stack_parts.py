@@ -10,8 +10,8 @@ from typing import Any, Callable
 
 import pytest
 from ansible.module_utils.common.parameters import remove_values
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineError, SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import bundle

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, reasons, sources
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import of_the_last_update
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.recorder import Memory, Recorder

@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _rollout
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._service import DROP_IN, RECORD, Host
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import rollout
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import DROP_IN, RECORD, Host
 from ansible_collections.apiary.swarm.tests.unit.fake_host import CONFIG, UNIT, Machine, result, run, twice, without_diff
 
 
@@ -121,7 +121,7 @@ def test_files_of_tls_may_come_later_in_check_mode(host: Machine) -> None:
 
 
 def test_only_root_may(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_rollout.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(rollout.os, "geteuid", lambda: 1000)
     with pytest.raises(SwarmError, match=r"^Could not set the daemon options of 'host1': only root may. Run the task as root"):
         run(host, {})
 
@@ -134,13 +134,13 @@ def validated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: tuple[int
         calls.append([*arguments, content or ""])
         return answer
 
-    monkeypatch.setattr(_rollout.Host.refusal.__globals__["shutil"], "which", lambda name, path: name)
+    monkeypatch.setattr(rollout.Host.refusal.__globals__["shutil"], "which", lambda name, path: name)
     host = Host(CONFIG, 5, lambda: Client(lambda *_any: (500, {}, b"")), command, str(tmp_path))
     (tmp_path / "lib/systemd/system").mkdir(parents=True)
     (tmp_path / "lib/systemd/system/docker.service").write_text(UNIT)
     (tmp_path / "etc/default").mkdir(parents=True)
     (tmp_path / "etc/default/docker").write_text('DOCKER_OPTS="--label a=b"\n')
-    return host.refusal(_rollout.Files('{"x": 1}', None)), calls
+    return host.refusal(rollout.Files('{"x": 1}', None)), calls
 
 
 def test_validation_has_the_flags_of_the_unit_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

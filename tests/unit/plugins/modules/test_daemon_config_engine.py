@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _client
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineMissing, SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._service import DROP_IN
+from ansible_collections.apiary.swarm.plugins.module_utils._core import client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineMissing, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import DROP_IN
 from ansible_collections.apiary.swarm.tests.unit.fake_host import CONFIG, Machine, result, run, twice, without_diff
 
 
@@ -167,7 +167,7 @@ def test_sdk_is_needed_only_where_the_engine_is_asked(host: Machine, monkeypatch
     def missing() -> Client:
         raise EngineMissing("Could not talk to the Docker Engine: the SDK is missing.", sdk=False)
 
-    monkeypatch.setattr(_client, "HAS_SDK", False)
+    monkeypatch.setattr(client, "HAS_SDK", False)
     host.connect = missing
     before = host.snapshot()
     for options in ({"debug": True}, {"log-driver": "local"}):

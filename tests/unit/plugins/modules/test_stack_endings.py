@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.converge import NODES_EVERY, Waiting, Watch
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, rest_of
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine

@@ -8,8 +8,8 @@ from __future__ import annotations
 import copy
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import cli, remove
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import NODE, StackEngine, encoded
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, run, version

@@ -11,7 +11,7 @@ import pathlib
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import bundle, changed, in_parts, run
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import registry
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.registry import Asking

@@ -11,9 +11,9 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import releases
 from ansible_collections.apiary.swarm.plugins.modules import stack_info
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine

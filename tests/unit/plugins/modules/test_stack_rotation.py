@@ -9,7 +9,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import rotate
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, encoded
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, names, run, version

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import rules
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, run

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _membership
-from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import membership
 from ansible_collections.apiary.swarm.plugins.modules import swarm_info
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm, run_module
 
@@ -164,7 +164,7 @@ def test_swarm_folder_that_cannot_be_read_is_not_taken_for_none(bare: Engine, mo
     def refuse(_info: dict[str, Any], name: str) -> None:
         raise SwarmError(f"Could not read the file '{name}'")
 
-    monkeypatch.setattr(_membership, "swarm_file", refuse)
+    monkeypatch.setattr(membership, "swarm_file", refuse)
     with pytest.raises(SwarmError, match="docker-state.json"):
         run_module(swarm_info, bare, client=no_engine())
 

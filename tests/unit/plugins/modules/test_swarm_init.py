@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmConflict, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmConflict, SwarmError
 from ansible_collections.apiary.swarm.plugins.modules import swarm_init
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm, run_module
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _join
-from ansible_collections.apiary.swarm.plugins.module_utils._client import no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import join
 from ansible_collections.apiary.swarm.plugins.modules import swarm_join
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm, run_module
 
@@ -27,7 +27,7 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(f"{host}:{port}")
         return "timed out" if host in DEAD else None
 
-    monkeypatch.setattr(_join, "probe", probe)
+    monkeypatch.setattr(join, "probe", probe)
     return seen
 
 

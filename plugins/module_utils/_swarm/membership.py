@@ -11,12 +11,14 @@ import socket
 import struct
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._certificate import Certificate, parse_certificate
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, plain_error
-from ansible_collections.apiary.swarm.plugins.module_utils._converge import Converge
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import node_gone, wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._core import values
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, plain_error
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup, quorum
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.certificate import Certificate, parse_certificate
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.lookup import node_gone
 
 # A task in one of these states holds, or is about to hold, a container on its node.
 BUSY = ("assigned", "accepted", "preparing", "ready", "starting", "running")
@@ -146,16 +148,16 @@ def check_local_addresses(info: dict[str, Any], params: dict[str, Any], action: 
     }
     # The Engine lets an advertised address without a port have the port that it listens on.
     listen_addr = known["listen_addr"] or params["listen_addr"]
-    listen_port = _spec.split_address("listen_addr", listen_addr)[1] if listen_addr else _spec.SWARM_PORT
+    listen_port = values.split_address("listen_addr", listen_addr)[1] if listen_addr else values.SWARM_PORT
     warnings = []
     for option, text in given.items():
-        default_port = listen_port if option == "advertise_addr" else _spec.SWARM_PORT
-        wanted, actual = _spec.split_address(option, text, default_port), known[option]
+        default_port = listen_port if option == "advertise_addr" else values.SWARM_PORT
+        wanted, actual = values.split_address(option, text, default_port), known[option]
         if not actual:
             warnings.append(f"Option '{option}' was not compared: the engine's swarm folder cannot be read by this user.")
             continue
-        host, port = _spec.split_address(option, actual)
-        wanted_host = wanted[0] if _spec.is_ip(wanted[0]) else interface_address(wanted[0]) or wanted[0]
+        host, port = values.split_address(option, actual)
+        wanted_host = wanted[0] if values.is_ip(wanted[0]) else interface_address(wanted[0]) or wanted[0]
         if option == "data_path_addr" or actual == node_addr:
             port = wanted[1]  # there is none, or it is not told
         if (wanted_host, wanted[1]) != (host, port):
@@ -194,14 +196,14 @@ def wait_until_empty(client: Client, node_id: str, title: str, timeout: float) -
 def get_node(client: Client, node_id: str, action: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """A node by its ID, and all nodes."""
     nodes = client.nodes()
-    return _spec.find_node(nodes, node_id, action), nodes
+    return lookup.find_node(nodes, node_id, action), nodes
 
 
 def refuse_demotion(nodes: list[dict[str, Any]], node: dict[str, Any]) -> None:
     """Refuse to demote a manager that cannot be spared."""
-    refusal = _spec.quorum_refusal(nodes, node["ID"])
+    refusal = quorum.quorum_refusal(nodes, node["ID"])
     if refusal:
-        title = _spec.node_title(node, nodes)
+        title = lookup.node_title(node, nodes)
         raise could_not(f"demote node '{title}'", refusal, "Bring the other managers back, or promote another node first")
 
 
@@ -215,7 +217,7 @@ def change_node(client: Client, node_id: str, change: dict[str, str], cached: li
 
     def observe() -> tuple[Any, Any]:
         nodes = looks.pop() if looks else client.nodes()
-        node = _spec.find_node(nodes, node_id, "update node")
+        node = lookup.find_node(nodes, node_id, "update node")
         if change.get("Role") == "worker" and node["Spec"]["Role"] == "manager":
             refuse_demotion(nodes, node)
         return node["Spec"], node

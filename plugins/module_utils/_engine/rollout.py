@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, NamedTuple
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _client, _daemon
-from ansible_collections.apiary.swarm.plugins.module_utils._daemon_options import TLS_FILES, joint_problems, sentences, value_problems
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._service import LOOK_AT_THE_LOG, UNIT, Files, Host, Read
+from ansible_collections.apiary.swarm.plugins.module_utils._core import client as docker_client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import TLS_FILES, joint_problems, sentences, value_problems
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import LOOK_AT_THE_LOG, UNIT, Files, Host, Read
 
 # options and drop_in (texts of files) and engine (in words): what is compared.
 State = Dict[str, Any]
@@ -36,11 +37,11 @@ class Wanted(NamedTuple):
     def text(self, present: str | None) -> str | None:
         """The file's text; that which is there where it says the same."""
         try:
-            if _daemon.same(_daemon.parse(present), self.options):
+            if configuration.same(configuration.parse(present), self.options):
                 return present
         except ValueError:
             pass
-        return _daemon.serialise(self.options)
+        return configuration.serialise(self.options)
 
 
 def observe(host: Host, params: dict[str, Any], check: bool) -> tuple[State, Wanted]:
@@ -57,13 +58,13 @@ def observe(host: Host, params: dict[str, Any], check: bool) -> tuple[State, Wan
         host.settle()
     files = host.files()
     try:
-        present = _daemon.parse(files.options)
+        present = configuration.parse(files.options)
     except ValueError as error:
         if not params["exclusive"]:
             cause = f"the file '{host.path}' is no valid JSON: {error}"
             raise could_not(action, cause, "Correct the file, or set exclusive to replace it") from error
         present = {}
-    options = _daemon.merge(present, params["options"], params["exclusive"])
+    options = configuration.merge(present, params["options"], params["exclusive"])
     problems = [*value_problems(params["options"], params["allow_unknown"]), *joint_problems(options)]
     if problems:
         raise SwarmError(" ".join(sentences(problems, host.name)))
@@ -71,16 +72,18 @@ def observe(host: Host, params: dict[str, Any], check: bool) -> tuple[State, Wan
     keep_identity(host, present, options)
     running = host.pid() is not None
     read = host.has_read(files) if running else None
-    needed, unread = what_is_needed(host, options, drop_in, read, present, params["renewed"]) if running else (_daemon.NOTHING, [])
+    needed, unread = what_is_needed(host, options, drop_in, read, present, params["renewed"]) if running else (configuration.NOTHING, [])
     if not running and units and params["apply"] != "none":
-        needed = _daemon.RESTART
+        needed = configuration.RESTART
     wanted = Wanted(options, drop_in, needed, unread, previous_files(files, read if running else host.recorded()), read, running)
     new = Files(wanted.text(files.options), drop_in)
     if new != files and not (check and any(no_file(host, options.get(name)) for name in TLS_FILES)):
         refuse(host, new, options, present)
-    if not units and needed == _daemon.RESTART and params["apply"] == "restart":
+    if not units and needed == configuration.RESTART and params["apply"] == "restart":
         raise could_not(f"restart the engine of '{host.name}'", f"there is no unit {UNIT}", "Restart it, and run the task again")
-    engine = (RUNS if needed == _daemon.NOTHING else f"has not read {', '.join(unread)}") if running else (STOPPED if units else ABSENT)
+    engine = (
+        (RUNS if needed == configuration.NOTHING else f"has not read {', '.join(unread)}") if running else (STOPPED if units else ABSENT)
+    )
     return {"options": files.options, "drop_in": files.drop_in, "engine": engine}, wanted
 
 
@@ -89,12 +92,12 @@ def what_is_needed(
 ) -> tuple[str, list[str]]:
     """What the running engine needs, and the options that it has not read."""
     if read is None:
-        return _daemon.RESTART, sorted({*options, *present})
+        return configuration.RESTART, sorted({*options, *present})
     listeners = ["hosts"] if read.drop_in != drop_in else []
     # The engine reads these files when it starts, and only then.
     renewed = [*host.renewed(options, TLS_FILES), *(name for name in foretold if name in options)]
-    unread = sorted({*_daemon.differing(read.options, options), *listeners, *renewed})
-    return _daemon.RESTART if listeners or renewed else _daemon.needed(read.options, options), unread
+    unread = sorted({*configuration.differing(read.options, options), *listeners, *renewed})
+    return configuration.RESTART if listeners or renewed else configuration.needed(read.options, options), unread
 
 
 def previous_files(files: Files, last: Read | None) -> Files:
@@ -102,11 +105,11 @@ def previous_files(files: Files, last: Read | None) -> Files:
     if last is None:
         return files
     try:
-        if _daemon.same(_daemon.parse(files.options), last.options):
+        if configuration.same(configuration.parse(files.options), last.options):
             return Files(files.options, last.drop_in)
     except ValueError:
         pass
-    return Files(_daemon.serialise(last.options), last.drop_in)
+    return Files(configuration.serialise(last.options), last.drop_in)
 
 
 def keep_identity(host: Host, present: dict[str, Any], options: dict[str, Any]) -> None:
@@ -127,8 +130,8 @@ def refuse(host: Host, files: Files, options: dict[str, Any], present: dict[str,
     """Refuse what the engine's own validation refuses."""
     words = host.refusal(files)
     if words:
-        names = ", ".join(_daemon.differing(present, options)) or "hosts"
-        cause = f"dockerd refuses them: {_daemon.without_secrets(words, options, present)}"
+        names = ", ".join(configuration.differing(present, options)) or "hosts"
+        cause = f"dockerd refuses them: {configuration.without_secrets(words, options, present)}"
         advice = "Nothing was changed; correct them and run the task again"
         raise could_not(f"apply the daemon options of '{host.name}' ({names})", cause, advice)
 
@@ -136,13 +139,13 @@ def refuse(host: Host, files: Files, options: dict[str, Any], present: dict[str,
 def roll_out(host: Host, wanted: Wanted, after: State, apply: str) -> None:
     """Write the files, and let the engine read them if that is asked for."""
     new = Files(after["options"], after["drop_in"])
-    todo = wanted.action if apply != "none" else _daemon.NOTHING
-    if todo != _daemon.NOTHING and not _client.HAS_SDK:
+    todo = wanted.action if apply != "none" else configuration.NOTHING
+    if todo != configuration.NOTHING and not docker_client.HAS_SDK:
         host.connect()  # it says what is missing, before anything is written
-    client = host.connect() if todo == _daemon.RELOAD else None
+    client = host.connect() if todo == configuration.RELOAD else None
     if wanted.read is not None and not host.noted():
         host.record(wanted.read)  # once the files are newer than the engine nobody could tell any more
-    if todo == _daemon.NOTHING:
+    if todo == configuration.NOTHING:
         host.write(new)
     elif client is not None:
         reload_with(host, wanted, new, client)
@@ -150,7 +153,7 @@ def roll_out(host: Host, wanted: Wanted, after: State, apply: str) -> None:
         restart_with(host, wanted, new)
 
 
-def reload_with(host: Host, wanted: Wanted, new: Files, client: _client.Client) -> None:
+def reload_with(host: Host, wanted: Wanted, new: Files, client: docker_client.Client) -> None:
     """Write and reload, or go back."""
     host.write(new)
     words = host.reload(client)
@@ -160,7 +163,7 @@ def reload_with(host: Host, wanted: Wanted, new: Files, client: _client.Client) 
     host.write(wanted.previous)
     host.reload(client)
     names = ", ".join(wanted.unread)
-    cause = f"the engine did not take them: {_daemon.without_secrets(words, wanted.options)}"
+    cause = f"the engine did not take them: {configuration.without_secrets(words, wanted.options)}"
     advice = f"The old options are back; correct {names} and run the task again"
     raise could_not(f"apply the daemon options of '{host.name}' ({names})", cause, advice)
 
@@ -169,17 +172,17 @@ def restart_with(host: Host, wanted: Wanted, new: Files) -> None:
     """Write and restart, or go back."""
     old = wanted.previous
     try:
-        old_options = _daemon.parse(old.options)
+        old_options = configuration.parse(old.options)
     except ValueError:
         old_options = {}
-    changed = sorted({*wanted.unread, *_daemon.differing(old_options, wanted.options)})
+    changed = sorted({*wanted.unread, *configuration.differing(old_options, wanted.options)})
     anew = "hosts" in changed or old.drop_in != new.drop_in
     host.write(new)
     words = host.restart(anew)
     if words is None:
         host.record(Read(wanted.options, wanted.drop_in))
         return
-    words = _daemon.without_secrets(words, wanted.options, old_options)
+    words = configuration.without_secrets(words, wanted.options, old_options)
     if old == new:
         advice = f"There are no earlier options to go back to. {LOOK_AT_THE_LOG}, put it right and run the task again"
         raise could_not(f"start the engine of '{host.name}'", words, advice)
@@ -191,7 +194,7 @@ def restart_with(host: Host, wanted: Wanted, new: Files) -> None:
         host.record(Read(old_options, old.drop_in))
         advice = f"{back} and the engine runs with {'them' if old.options is not None else 'none'}; correct {names} and run the task again"
     else:
-        again = _daemon.without_secrets(again, wanted.options, old_options)
+        again = configuration.without_secrets(again, wanted.options, old_options)
         advice = (
             f"{back}, but the engine does not start with {'them' if old.options is not None else 'none'} either: {again}. {LOOK_AT_THE_LOG}"
         )
@@ -206,9 +209,9 @@ def difference(before: State, after: State) -> dict[str, Any]:
 def described(state: State, before: State, after: State) -> dict[str, Any]:
     """One side of the diff."""
     try:
-        shown = _daemon.conceal("", _daemon.parse(state["options"]))
+        shown = configuration.conceal("", configuration.parse(state["options"]))
     except ValueError:
-        shown = {"(file)": _daemon.conceal_text(state["options"])}
+        shown = {"(file)": configuration.conceal_text(state["options"])}
     if before["drop_in"] or after["drop_in"]:
         shown["(drop-in)"] = (state["drop_in"] or "").splitlines()
     if before["engine"] != after["engine"]:

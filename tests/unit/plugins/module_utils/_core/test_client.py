@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _client, _converge
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineError, EngineMissing, SwarmConflict, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core import client as docker_client
+from ansible_collections.apiary.swarm.plugins.module_utils._core import converge
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineError, EngineMissing, SwarmConflict, SwarmError
 
 PURGED, INSTALLED = None, "/usr/bin/dockerd"
 
@@ -32,8 +33,8 @@ def engine_fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
             except ConnectionError as met:
                 raise Wrapped(f"Error while fetching server API version: {met}")  # noqa: B904  # without "from", as the SDK does it
 
-    monkeypatch.setattr(_client, "HAS_SDK", True)
-    monkeypatch.setattr(_client, "docker", Sdk, raising=False)
+    monkeypatch.setattr(docker_client, "HAS_SDK", True)
+    monkeypatch.setattr(docker_client, "docker", Sdk, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -56,19 +57,19 @@ def test_only_a_missing_engine_is_missing(
 ) -> None:
     (tmp_path / "docker.sock").touch()
     engine_fails(monkeypatch, error)
-    monkeypatch.setattr(_client.shutil, "which", lambda name, path: daemon)
+    monkeypatch.setattr(docker_client.shutil, "which", lambda name, path: daemon)
     with pytest.raises(SwarmError, match=f"^Could not talk to the Docker Engine at 'unix://.*': .*{words}") as caught:
-        _client.connect({"docker_host": f"unix://{tmp_path}/docker.sock", "timeout": 60})
+        docker_client.connect({"docker_host": f"unix://{tmp_path}/docker.sock", "timeout": 60})
     assert isinstance(caught.value, EngineMissing) == (kind is EngineMissing)
 
 
 def test_no_socket_is_a_missing_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     engine_fails(monkeypatch, FileNotFoundError(errno.ENOENT, "No such file or directory"))
     with pytest.raises(EngineMissing, match="there is no such socket. Install and start the engine") as caught:
-        _client.connect({"docker_host": f"unix://{tmp_path}/docker.sock", "timeout": 60})
+        docker_client.connect({"docker_host": f"unix://{tmp_path}/docker.sock", "timeout": 60})
     assert caught.value.sdk
     with pytest.raises(SwarmError) as remote:
-        _client.connect({"docker_host": "tcp://10.0.0.1:2375", "timeout": 60})
+        docker_client.connect({"docker_host": "tcp://10.0.0.1:2375", "timeout": 60})
     assert not isinstance(remote.value, EngineMissing)
 
 
@@ -98,14 +99,14 @@ def test_bare_host_is_no_error_in_check_mode_or_where_it_may_be(
     monkeypatch: pytest.MonkeyPatch, check: bool, without_engine: bool, sdk: bool
 ) -> None:
     engine_fails(monkeypatch, FileNotFoundError(errno.ENOENT, "No such file or directory"))
-    monkeypatch.setattr(_client, "HAS_SDK", sdk)
+    monkeypatch.setattr(docker_client, "HAS_SDK", sdk)
 
     def run(_params: Any, client: Any, _converge: Any) -> dict[str, Any]:
         assert client.info()["HasSdk"] is sdk
         return {"state": client.info()["Swarm"]["LocalNodeState"]}
 
     with pytest.raises(Ended) as caught:
-        _converge.execute(Module(check), run, without_engine)
+        converge.execute(Module(check), run, without_engine)
     if check or without_engine:
         assert str(caught.value) == "done inactive"
     else:
@@ -119,7 +120,7 @@ def test_engine_that_may_not_be_asked_is_an_error(monkeypatch: pytest.MonkeyPatc
     engine_fails(monkeypatch, PermissionError(errno.EACCES, "Permission denied"))
     monkeypatch.setattr(Module, "params", {"docker_host": f"unix://{tmp_path}/docker.sock", "timeout": 60})
     with pytest.raises(Ended, match="permission denied"):
-        _converge.execute(Module(True), lambda *_all: {"state": "x"}, without_engine)
+        converge.execute(Module(True), lambda *_all: {"state": "x"}, without_engine)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_engine_that_may_not_be_asked_is_an_error(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_error_of_the_engine_says_what_to_do(call: str, status: int, words: str) -> None:
-    client = _client.Client(lambda *_all: (status, {}, json.dumps({"message": "no leader."}).encode()))
+    client = docker_client.Client(lambda *_all: (status, {}, json.dumps({"message": "no leader."}).encode()))
     with pytest.raises(EngineError) as caught:
         getattr(client, call)()
     assert str(caught.value).startswith(words) and str(caught.value).endswith(".")

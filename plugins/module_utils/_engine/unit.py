@@ -17,10 +17,10 @@ import tempfile
 import time
 from typing import Any, Callable, NamedTuple
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _daemon
-from ansible_collections.apiary.swarm.plugins.module_utils._client import DAEMON_PATH, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import DAEMON_PATH, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration
 
 PID_FILE = "/run/docker.pid"
 RECORD = "/var/lib/apiary-swarm/daemon.json"
@@ -139,7 +139,7 @@ class Host:
     def mode_for(self, content: str | None) -> int:
         """Who may read daemon.json: whoever could before, but nobody else if it holds secrets."""
         try:
-            secret = bool(_daemon.secrets(_daemon.parse(content)))
+            secret = bool(configuration.secrets(configuration.parse(content)))
         except ValueError:
             secret = True
         if secret:
@@ -188,7 +188,7 @@ class Host:
         if "hosts" not in options:
             return None
         texts = self.unit_texts()
-        return _daemon.drop_in(texts) if texts else present
+        return configuration.drop_in(texts) if texts else present
 
     def unit_state(self) -> str:
         """What systemd says of the engine; nothing where there is no systemd."""
@@ -245,7 +245,7 @@ class Host:
         if any(one is not None and one > started for one in times):
             return None
         try:
-            return Read(_daemon.parse(files.options), files.drop_in)
+            return Read(configuration.parse(files.options), files.drop_in)
         except ValueError:
             return None
 
@@ -263,21 +263,21 @@ class Host:
     def refusal(self, files: Files) -> str | None:
         """Why the engine's own validation refuses these files; None where it does not, or cannot."""
         texts = self.unit_texts(files.drop_in)
-        command = _daemon.exec_start(texts) or "dockerd"
-        daemon = shutil.which(_daemon.words_of(command)[0].lstrip("@-:+!|"), path=DAEMON_PATH)
+        command = configuration.exec_start(texts) or "dockerd"
+        daemon = shutil.which(configuration.words_of(command)[0].lstrip("@-:+!|"), path=DAEMON_PATH)
         if daemon is None:
             return None
         environment: dict[str, str] = {}
-        for line in _daemon.service_values(texts, "Environment"):
-            environment.update(_daemon.parse_environment(line))
-        for path in _daemon.service_values(texts, "EnvironmentFile"):
-            environment.update(_daemon.parse_environment(self.read(path.lstrip("-")) or ""))
+        for line in configuration.service_values(texts, "Environment"):
+            environment.update(configuration.parse_environment(line))
+        for path in configuration.service_values(texts, "EnvironmentFile"):
+            environment.update(configuration.parse_environment(self.read(path.lstrip("-")) or ""))
         # Through a pipe: no draft of the options is left behind, and check mode can ask, too.
-        arguments = [daemon, "--validate", "--config-file", "/dev/stdin", *_daemon.daemon_arguments(command, environment)]
+        arguments = [daemon, "--validate", "--config-file", "/dev/stdin", *configuration.daemon_arguments(command, environment)]
         status, answer = self.command(arguments, files.options or "{}", QUICK)
         if status in (0, 124, 127) or "unknown flag: --validate" in answer:
             return None
-        return _daemon.message_of((answer.strip().splitlines() or [f"exit status {status}"])[-1])
+        return configuration.message_of((answer.strip().splitlines() or [f"exit status {status}"])[-1])
 
     def log(self, since: float) -> str:
         """What the engine has logged since then."""
@@ -294,7 +294,7 @@ class Host:
 
         def observe() -> tuple[bool, str]:
             done = bool(client.events(since, {"type": {"daemon": True}, "event": {"reload": True}}))
-            return done, "" if done else _daemon.reload_words(self.log(since))
+            return done, "" if done else configuration.reload_words(self.log(since))
 
         try:
             done, words = wait_until(observe, lambda seen: seen[0] or bool(seen[1]), "see the options read", self.timeout)
@@ -324,11 +324,11 @@ class Host:
                 return None
             except SwarmError as error:
                 answer = str(error)
-        return _daemon.last_words(self.settled_log(since)) or (answer.strip().splitlines() or ["no reason given"])[0].rstrip(".")
+        return configuration.last_words(self.settled_log(since)) or (answer.strip().splitlines() or ["no reason given"])[0].rstrip(".")
 
     def settled_log(self, since: float) -> str:
         """The log of a start that failed: the journal may be a moment late."""
         try:
-            return wait_until(lambda: self.log(since), lambda log: bool(_daemon.last_words(log)), "read the log", 3)
+            return wait_until(lambda: self.log(since), lambda log: bool(configuration.last_words(log)), "read the log", 3)
         except SwarmError:
             return ""

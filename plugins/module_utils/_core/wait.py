@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, TypeVar
+from typing import Callable, TypeVar
 
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 
 T = TypeVar("T")
 
@@ -50,18 +50,3 @@ def wait_until(
             raise SwarmError(f"Could not {what} within {timeout:g} s{': ' if reason else ''}{reason.rstrip('.')}. {advice}.")
         sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
-
-
-def node_ready(node: dict[str, Any]) -> bool:
-    """A node as C(GET /nodes) gives it is Ready."""
-    return node.get("Status", {}).get("State") == "ready"
-
-
-def manager_reachable(node: dict[str, Any]) -> bool:
-    """A node as C(GET /nodes) gives it is a manager that takes part in raft."""
-    return (node.get("ManagerStatus") or {}).get("Reachability") == "reachable"
-
-
-def node_gone(node: dict[str, Any]) -> bool:
-    """A node as C(GET /nodes) gives it is Down."""
-    return node.get("Status", {}).get("State") == "down"

@@ -14,8 +14,8 @@ import re
 from typing import Any, Callable, Iterator, Tuple
 from urllib.parse import urlsplit
 
-from ansible_collections.apiary.swarm.plugins.module_utils._daemon import conceal
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.configuration import conceal
 
 # A cause and what to do.
 Problem = Tuple[str, str]

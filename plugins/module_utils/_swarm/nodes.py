@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._membership import (
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup, quorum
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.lookup import manager_reachable, node_gone, node_ready
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import (
     change_node,
     demote_self,
     get_node,
     wait_until_empty,
-)
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import (
-    manager_reachable,
-    node_gone,
-    node_ready,
-    wait_until,
 )
 
 
@@ -35,12 +31,12 @@ class Plan:
         self.client, self.params, self.limit = client, params, params["wait_timeout"]
         absent = params["state"] == "absent"
         self.nodes = client.nodes()
-        picked = _spec.pick_nodes(self.nodes, entries, action, strict=absent, missing_ok=absent)
+        picked = lookup.pick_nodes(self.nodes, entries, action, strict=absent, missing_ok=absent)
         self.wanted = {node["ID"]: entry for node, entry in picked}
-        self.title = {node["ID"]: _spec.node_title(node, self.nodes) for node in self.nodes}
+        self.title = {node["ID"]: lookup.node_title(node, self.nodes) for node in self.nodes}
         self.by_id = {node["ID"]: node for node in self.nodes}
 
-    def look(self, node_id: str) -> Callable[[], _spec.Node]:
+    def look(self, node_id: str) -> Callable[[], lookup.Node]:
         """Reads that node as it is now."""
         return lambda: get_node(self.client, node_id, "find node")[0]
 
@@ -49,13 +45,13 @@ def check_quorum(plan: Plan, after: dict[str, Any]) -> list[str]:
     """The nodes to demote in their order; refuses, before the first write, what would cost the quorum on the way."""
     nodes = plan.nodes
     check_promotions(plan, after)
-    promoted = [key for key in after if after[key]["role"] == "manager" and not _spec.counts_in_raft(plan.by_id[key])]
+    promoted = [key for key in after if after[key]["role"] == "manager" and not quorum.counts_in_raft(plan.by_id[key])]
     nodes = [{**node, **promoted_node(node)} if node["ID"] in promoted else node for node in nodes]
     leaving = [key for key in plan.wanted if key not in after or after[key]["role"] == "worker"]
-    demoted = [key for key in leaving if _spec.counts_in_raft(plan.by_id[key])]
+    demoted = [key for key in leaving if quorum.counts_in_raft(plan.by_id[key])]
     demoted.sort(key=lambda key: manager_reachable(plan.by_id[key]))  # those that do not vote any more first
     for node_id in demoted:
-        refusal = _spec.quorum_refusal(nodes, node_id)
+        refusal = quorum.quorum_refusal(nodes, node_id)
         if refusal:
             raise could_not(
                 f"demote node '{plan.title[node_id]}'",
@@ -73,7 +69,7 @@ def check_promotions(plan: Plan, after: dict[str, Any]) -> None:
         if after[key]["role"] == "manager" and node["Spec"]["Role"] != "manager" and not node_ready(node):
             raise could_not(
                 f"promote node '{plan.title[key]}'",
-                f"it is {_spec.node_state(node)}",
+                f"it is {lookup.node_state(node)}",
                 "Bring it back first; look at the engine on that node",
             )
 
@@ -102,7 +98,7 @@ def promote(plan: Plan, node_id: str, change: dict[str, str]) -> None:
         manager_reachable,
         f"see node '{title}' as a reachable manager",
         plan.limit,
-        explain=lambda node: f"it is {_spec.node_state(node)}",
+        explain=lambda node: f"it is {lookup.node_state(node)}",
     )
 
 
@@ -112,7 +108,7 @@ def demote(plan: Plan, node_id: str, change: dict[str, str]) -> None:
     change_node(client, node_id, change)
     wait_until(
         plan.look(node_id),
-        lambda node: not _spec.counts_in_raft(node),
+        lambda node: not quorum.counts_in_raft(node),
         f"see node '{title}' as a worker",
         plan.limit,
         explain=lambda node: "it is still a member of raft",
@@ -134,7 +130,7 @@ def wait_for_nodes(plan: Plan, node_ids: list[str], empty: list[str]) -> None:
                 f"see node '{plan.title[node_id]}' ready",
                 plan.limit,
                 "Look at the engine on that node",
-                lambda node: f"it is {_spec.node_state(node)}",
+                lambda node: f"it is {lookup.node_state(node)}",
             )
 
 
@@ -177,6 +173,6 @@ def remove_all(plan: Plan) -> None:
                 f"see node '{title}' down",
                 plan.limit if plan.params["wait"] else 0,
                 "Run apiary.swarm.swarm_leave on it, or set force",
-                lambda node: f"it is {_spec.node_state(node)}",
+                lambda node: f"it is {lookup.node_state(node)}",
             )
         client.node_remove(node_id, force)

@@ -17,7 +17,7 @@ import shutil
 import time
 from typing import Any, Callable
 
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import (
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import (
     EngineError,
     EngineMissing,
     SwarmConflict,

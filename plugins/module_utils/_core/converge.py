@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client, connect, no_engine
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import EngineMissing, SwarmConflict, SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, connect, no_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineMissing, SwarmConflict, SwarmError
 
 # A write that came too late is read again, computed again and sent again this often.
 CONFLICT_ATTEMPTS = 3

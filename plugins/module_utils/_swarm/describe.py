@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._certificate import Certificate
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.certificate import Certificate
 
 MODES = {
     "Replicated": "replicated",
@@ -24,10 +24,10 @@ def describe_node(node: dict[str, Any]) -> dict[str, Any]:
     manager = node.get("ManagerStatus") or {}
     return {
         "id": node["ID"],
-        "hostname": _spec.node_hostname(node),
-        "address": _spec.node_address(node),
+        "hostname": lookup.node_hostname(node),
+        "address": lookup.node_address(node),
         "role": node["Spec"]["Role"],
-        "state": _spec.node_state(node),
+        "state": lookup.node_state(node),
         "availability": node["Spec"]["Availability"],
         "reachability": manager.get("Reachability"),
         "leader": bool(manager.get("Leader")),

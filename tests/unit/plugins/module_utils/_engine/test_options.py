@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._daemon_options import CHECKS, joint_problems, sentences, value_problems
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import CHECKS, joint_problems, sentences, value_problems
 
 TLS = {"tlscacert": "/etc/docker/ca.pem", "tlscert": "/etc/docker/cert.pem", "tlskey": "/etc/docker/key.pem"}
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _certificate
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import certificate
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import node_certificate
 
 # A root certificate and a join token of a real swarm (Docker 26.1) that is gone.
@@ -41,22 +41,22 @@ LWNhMAoGCCqGSM49BAMCA0kAMEYCIQDjYLNigo0G3f5rjo4D8YOGBM4ILywUmJpQ
 
 
 def test_token_holds_the_digest_of_the_root_certificate() -> None:
-    assert _certificate.token_digest(TOKEN) == _certificate.root_digest(ROOT)
-    assert _certificate.token_digest(TOKEN) != _certificate.root_digest(ROOT + b"\n")
+    assert certificate.token_digest(TOKEN) == certificate.root_digest(ROOT)
+    assert certificate.token_digest(TOKEN) != certificate.root_digest(ROOT + b"\n")
 
 
 @pytest.mark.parametrize("text", ["", "SWMTKN-1-abc-def", "SWMTKN-3" + TOKEN[8:], TOKEN + "\nx", TOKEN.upper()])
 def test_other_text_is_no_token(text: str) -> None:
-    assert _certificate.token_digest(text) is None
+    assert certificate.token_digest(text) is None
 
 
 def test_small_number_in_base36() -> None:
-    assert [_certificate.base36(number) for number in (0, 35, 36)] == ["0", "z", "10"]
+    assert [certificate.base36(number) for number in (0, 35, 36)] == ["0", "z", "10"]
 
 
 def test_real_node_certificate_is_read() -> None:
-    certificate = _certificate.parse_certificate(NODE)
-    assert certificate == _certificate.Certificate(
+    found = certificate.parse_certificate(NODE)
+    assert found == certificate.Certificate(
         "hu5wfdjfz8rkb1wlmeny8xbd2",
         "hdjsexj18vibrhy4tm8j43j8d",
         "manager",
@@ -65,8 +65,8 @@ def test_real_node_certificate_is_read() -> None:
 
 
 def test_made_node_certificate_is_read() -> None:
-    certificate = _certificate.parse_certificate(node_certificate("n", "worker", "c", "991231235959Z"))
-    assert (certificate.node_id, certificate.role, certificate.cluster_id, certificate.not_after.year) == (
+    found = certificate.parse_certificate(node_certificate("n", "worker", "c", "991231235959Z"))
+    assert (found.node_id, found.role, found.cluster_id, found.not_after.year) == (
         "n",
         "worker",
         "c",
@@ -77,4 +77,4 @@ def test_made_node_certificate_is_read() -> None:
 @pytest.mark.parametrize("pem", [b"", b"x", ROOT, b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"])
 def test_other_file_is_no_node_certificate(pem: bytes) -> None:
     with pytest.raises(ValueError, match="certificate"):
-        _certificate.parse_certificate(pem)
+        certificate.parse_certificate(pem)

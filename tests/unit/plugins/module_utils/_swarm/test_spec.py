@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _cluster
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import spec
 
 
 def test_pools_are_normal_and_disjoint() -> None:
-    assert _cluster.address_pools(["10.20.0.0/16"], 24) == ["10.20.0.0/16"]
+    assert spec.address_pools(["10.20.0.0/16"], 24) == ["10.20.0.0/16"]
     for pools, mask in (
         (["10.0.0.0/8", "10.1.0.0/16"], 24),
         (["10.1.0.0/25"], 24),
@@ -18,27 +18,27 @@ def test_pools_are_normal_and_disjoint() -> None:
         ([], 31),
     ):
         with pytest.raises(SwarmError):
-            _cluster.address_pools(pools, mask)
+            spec.address_pools(pools, mask)
 
 
 def test_spec_keeps_what_is_not_given() -> None:
-    spec = {
+    given = {
         "Name": "default",
         "Raft": {"ElectionTick": 10},
         "CAConfig": {"ForceRotate": 2, "NodeCertExpiry": 1},
         "Labels": {"a": ""},
     }
-    new = _cluster.cluster_spec(spec, {"max_snapshots": 0, "cert_expiry": "2h"})
+    new = spec.cluster_spec(given, {"max_snapshots": 0, "cert_expiry": "2h"})
     assert new == {
-        **spec,
+        **given,
         "Raft": {"ElectionTick": 10, "KeepOldSnapshots": 0},
         "CAConfig": {"ForceRotate": 2, "NodeCertExpiry": 7_200_000_000_000},
     }
 
 
 def test_external_ca_keeps_its_certificate() -> None:
-    spec = {"CAConfig": {"ExternalCAs": [{"Protocol": "cfssl", "URL": "https://ca", "CACert": "pem"}]}}
-    new = _cluster.cluster_spec(spec, {"external_ca": [{"protocol": "cfssl", "url": "https://ca", "options": {"a": "b"}}]})
+    given = {"CAConfig": {"ExternalCAs": [{"Protocol": "cfssl", "URL": "https://ca", "CACert": "pem"}]}}
+    new = spec.cluster_spec(given, {"external_ca": [{"protocol": "cfssl", "url": "https://ca", "options": {"a": "b"}}]})
     assert new["CAConfig"]["ExternalCAs"] == [{"Protocol": "cfssl", "URL": "https://ca", "Options": {"a": "b"}, "CACert": "pem"}]
 
 
@@ -53,6 +53,6 @@ def test_options_given_to_a_spec_are_read_back_from_it() -> None:
         "external_ca": [{"protocol": "cfssl", "url": "https://ca", "options": {}}],
         "labels": {"a": ""},
     }
-    assert _cluster.cluster_options(_cluster.cluster_spec({}, options)) == options
+    assert spec.cluster_options(spec.cluster_spec({}, options)) == options
     bare = {**options, "external_ca": []}
-    assert _cluster.cluster_options(_cluster.cluster_spec(_cluster.cluster_spec({}, options), bare)) == bare
+    assert spec.cluster_options(spec.cluster_spec(spec.cluster_spec({}, options), bare)) == bare

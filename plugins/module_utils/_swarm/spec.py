@@ -9,8 +9,8 @@ import ipaddress
 import json
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core import values
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 
 ADDRESSES = ("advertise_addr", "listen_addr", "data_path_addr")
 INIT_ONLY = (*ADDRESSES, "data_path_port", "default_addr_pool", "default_addr_pool_mask_length", "availability")
@@ -21,14 +21,14 @@ def wanted_options(params: dict[str, Any]) -> dict[str, Any]:
     wanted = {key: params[key] for key in cluster_options({}) if params[key] is not None}
     for key, minimum in (("dispatcher_heartbeat", "1ms"), ("cert_expiry", "1h")):
         if key in wanted:
-            wanted[key] = _spec.format_duration(_spec.parse_duration(key, wanted[key], minimum))
+            wanted[key] = values.format_duration(values.parse_duration(key, wanted[key], minimum))
     for key, least in (("snapshot_interval", 1), ("max_snapshots", 0)):
         if wanted.get(key, least) < least:
             raise could_not(f"use the value '{wanted[key]}' of option '{key}'", "it is too small", f"Give at least {least}")
     for one in wanted.get("external_ca", []):
-        one["options"] = _spec.label_values(f"use the external CA '{one['url']}'", one["options"] or {})
+        one["options"] = values.label_values(f"use the external CA '{one['url']}'", one["options"] or {})
     if "labels" in wanted:
-        wanted["labels"] = _spec.label_values("label the swarm", wanted["labels"])
+        wanted["labels"] = values.label_values("label the swarm", wanted["labels"])
     return wanted
 
 
@@ -37,7 +37,7 @@ def wanted_at_init(params: dict[str, Any]) -> dict[str, Any]:
     wanted = {key: params[key] for key in INIT_ONLY if params[key] is not None}
     for key in ADDRESSES:
         if key in wanted:
-            _spec.split_address(key, wanted[key])
+            values.split_address(key, wanted[key])
     if not 1024 <= wanted.get("data_path_port", 1024) <= 49151:
         raise could_not(
             f"use the port '{wanted['data_path_port']}' of option 'data_path_port'",
@@ -95,7 +95,7 @@ def address_pools(pools: list[str], mask_length: int) -> list[str]:
 def init_body(wanted: dict[str, Any], at_init: dict[str, Any]) -> dict[str, Any]:
     """What C(POST /swarm/init) takes; what is left out keeps the Engine's default."""
     return {
-        "ListenAddr": at_init.get("listen_addr", f"0.0.0.0:{_spec.SWARM_PORT}"),
+        "ListenAddr": at_init.get("listen_addr", f"0.0.0.0:{values.SWARM_PORT}"),
         "AdvertiseAddr": at_init.get("advertise_addr", ""),
         "DataPathAddr": at_init.get("data_path_addr", ""),
         "DataPathPort": at_init.get("data_path_port", 0),
@@ -115,8 +115,8 @@ def cluster_options(spec: dict[str, Any]) -> dict[str, Any]:
         "task_history_limit": (spec.get("Orchestration") or {}).get("TaskHistoryRetentionLimit"),
         "snapshot_interval": raft.get("SnapshotInterval", 0),
         "max_snapshots": raft.get("KeepOldSnapshots", 0),
-        "dispatcher_heartbeat": _spec.format_duration((spec.get("Dispatcher") or {}).get("HeartbeatPeriod", 0)),
-        "cert_expiry": _spec.format_duration(authority.get("NodeCertExpiry", 0)),
+        "dispatcher_heartbeat": values.format_duration((spec.get("Dispatcher") or {}).get("HeartbeatPeriod", 0)),
+        "cert_expiry": values.format_duration(authority.get("NodeCertExpiry", 0)),
         "external_ca": [
             {
                 "protocol": one.get("Protocol", "cfssl"),
@@ -149,10 +149,10 @@ def cluster_spec(spec: dict[str, Any], options: dict[str, Any]) -> dict[str, Any
         put(
             "Dispatcher",
             "HeartbeatPeriod",
-            _spec.parse_duration("dispatcher_heartbeat", options["dispatcher_heartbeat"]),
+            values.parse_duration("dispatcher_heartbeat", options["dispatcher_heartbeat"]),
         )
     if "cert_expiry" in options:
-        put("CAConfig", "NodeCertExpiry", _spec.parse_duration("cert_expiry", options["cert_expiry"]))
+        put("CAConfig", "NodeCertExpiry", values.parse_duration("cert_expiry", options["cert_expiry"]))
     if "external_ca" in options:
         known = {one.get("URL"): one.get("CACert") for one in (spec.get("CAConfig") or {}).get("ExternalCAs") or []}
         put(

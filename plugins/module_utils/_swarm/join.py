@@ -8,11 +8,11 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from ansible_collections.apiary.swarm.plugins.module_utils import _spec
-from ansible_collections.apiary.swarm.plugins.module_utils._client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._errors import SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._membership import swarm_error
-from ansible_collections.apiary.swarm.plugins.module_utils._wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._core import values
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import swarm_error
 
 # A manager that does not take a TCP connection within this time is not tried (seconds); the Engine would wait for 20.
 PROBE_TIMEOUT = 3
@@ -30,7 +30,7 @@ def probe(host: str, port: int) -> str | None:
 def join_body(params: dict[str, Any], address: str) -> dict[str, Any]:
     """What C(POST /swarm/join) takes."""
     return {
-        "ListenAddr": params["listen_addr"] or f"0.0.0.0:{_spec.SWARM_PORT}",
+        "ListenAddr": params["listen_addr"] or f"0.0.0.0:{values.SWARM_PORT}",
         "AdvertiseAddr": params["advertise_addr"] or "",
         "DataPathAddr": params["data_path_addr"] or "",
         "RemoteAddrs": [address],
@@ -57,8 +57,8 @@ def join(client: Client, params: dict[str, Any], action: str) -> str:
     """
     reasons = []
     for text in params["remote_addrs"]:
-        host, port = _spec.split_address("remote_addrs", text)
-        address = _spec.join_address(host, port)
+        host, port = values.split_address("remote_addrs", text)
+        address = values.join_address(host, port)
         reason = probe(host, port)
         if reason is None:
             try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils import _daemon
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration
 
 DEBIAN = """
 [Unit]
@@ -48,25 +48,25 @@ ExecReload=/bin/kill -s HUP $MAINPID
 def test_options_replace_whole_options_and_null_takes_out() -> None:
     present = {"log-opts": {"max-size": "1m", "tag": "x"}, "debug": True, "mtu": 1400}
     options = {"log-opts": {"max-size": "2m"}, "debug": None, "labels": []}
-    assert _daemon.merge(present, options, False) == {"log-opts": {"max-size": "2m"}, "mtu": 1400, "labels": []}
-    assert _daemon.merge(present, options, True) == {"log-opts": {"max-size": "2m"}, "labels": []}
+    assert configuration.merge(present, options, False) == {"log-opts": {"max-size": "2m"}, "mtu": 1400, "labels": []}
+    assert configuration.merge(present, options, True) == {"log-opts": {"max-size": "2m"}, "labels": []}
 
 
 def test_file_is_sorted_and_read_back() -> None:
-    text = _daemon.serialise({"b": 1, "a": {"d": "ü", "c": 1}})
+    text = configuration.serialise({"b": 1, "a": {"d": "ü", "c": 1}})
     assert text.index('"a"') < text.index('"b"') and text.index('"c"') < text.index('"d"') and "ü" in text and text.endswith("}\n")
-    assert _daemon.parse(text) == {"b": 1, "a": {"d": "ü", "c": 1}}
+    assert configuration.parse(text) == {"b": 1, "a": {"d": "ü", "c": 1}}
 
 
 @pytest.mark.parametrize("content", [None, "", " \n"])
 def test_no_file_and_an_empty_one_hold_no_options(content: str | None) -> None:
-    assert _daemon.parse(content) == {}
+    assert configuration.parse(content) == {}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "1", '{"a": 1,}', "debug: true"])
 def test_what_is_no_dictionary_is_refused(content: str) -> None:
     with pytest.raises(ValueError):
-        _daemon.parse(content)
+        configuration.parse(content)
 
 
 # -- classification
@@ -111,7 +111,7 @@ def test_what_is_no_dictionary_is_refused(content: str) -> None:
     ],
 )
 def test_what_the_engine_needs(read: dict[str, Any], wanted: dict[str, Any], action: str) -> None:
-    assert _daemon.needed(read, wanted) == action
+    assert configuration.needed(read, wanted) == action
 
 
 # -- secrets
@@ -126,7 +126,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def test_secrets_are_concealed_and_all_else_is_shown() -> None:
-    assert _daemon.conceal("", OPTIONS) == {
+    assert configuration.conceal("", OPTIONS) == {
         "log-opts": {"splunk-token": "********", "splunk-url": "https://splunk:8088", "gelf-address": "udp://********@10.0.0.1:1"},
         "proxies": {"http-proxy": "http://********@proxy:3128", "https-proxy": "********@proxy:3128", "no-proxy": "localhost"},
         "registry-mirrors": ["https://mirror.example.com", "https://********@mirror"],
@@ -137,14 +137,18 @@ def test_secrets_are_concealed_and_all_else_is_shown() -> None:
 
 
 def test_secrets_are_taken_out_of_the_engines_words() -> None:
-    words = _daemon.without_secrets("proxies: joe:hunter2, cafe-0815; //joe:hunter4@mirror, hunter5 and hunter6 of localhost", OPTIONS)
+    words = configuration.without_secrets(
+        "proxies: joe:hunter2, cafe-0815; //joe:hunter4@mirror, hunter5 and hunter6 of localhost", OPTIONS
+    )
     assert "hunter" not in words and "cafe" not in words and "localhost" in words
-    assert not {"localhost", "/x", "rack=a7"} & _daemon.secrets(OPTIONS)
+    assert not {"localhost", "/x", "rack=a7"} & configuration.secrets(OPTIONS)
 
 
 def test_secrets_are_taken_out_of_a_file_that_is_no_json() -> None:
     text = '{"splunk-token": "cafe", "api-key": 12345, "http-proxy": "http://joe:pw@x", "a": 1,}'
-    assert _daemon.conceal_text(text) == ('{"splunk-token": "********", "api-key": "********", "http-proxy": "http://********@x", "a": 1,}')
+    assert configuration.conceal_text(text) == (
+        '{"splunk-token": "********", "api-key": "********", "http-proxy": "http://********@x", "a": 1,}'
+    )
 
 
 # -- the unit
@@ -159,28 +163,30 @@ def test_secrets_are_taken_out_of_a_file_that_is_no_json() -> None:
     ],
 )
 def test_drop_in_is_the_command_without_hosts(unit: str, command: str) -> None:
-    text = _daemon.drop_in([unit]) or ""
+    text = configuration.drop_in([unit]) or ""
     assert text.splitlines()[1:] == ["[Service]", "ExecStart=", f"ExecStart={command}"]
-    assert _daemon.exec_start([unit, text]) == command
-    assert _daemon.drop_in([unit, text]) is None
+    assert configuration.exec_start([unit, text]) == command
+    assert configuration.drop_in([unit, text]) is None
 
 
 @pytest.mark.parametrize(
     "texts", [[], ["[Service]\nExecStart=/usr/bin/dockerd --debug"], ["[Install]\nExecStart=/usr/bin/dockerd -H fd://"]]
 )
 def test_no_drop_in_where_the_command_has_no_hosts(texts: list[str]) -> None:
-    assert _daemon.drop_in(texts) is None
+    assert configuration.drop_in(texts) is None
 
 
 def test_drop_in_of_somebody_else_counts() -> None:
-    assert _daemon.drop_in([DEBIAN, "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd"]) is None
-    assert "ExecStart=/opt/dockerd -D\n" in (_daemon.drop_in([DEBIAN, "[Service]\nExecStart=\nExecStart=/opt/dockerd -D -H fd://"]) or "")
+    assert configuration.drop_in([DEBIAN, "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd"]) is None
+    assert "ExecStart=/opt/dockerd -D\n" in (
+        configuration.drop_in([DEBIAN, "[Service]\nExecStart=\nExecStart=/opt/dockerd -D -H fd://"]) or ""
+    )
 
 
 def test_flags_for_the_validation() -> None:
-    environment = _daemon.parse_environment('# comment\nOPTIONS="--selinux-enabled --log-driver=journald"\n\nOTHER=1\n')
-    command = _daemon.exec_start([FEDORA]) or ""
-    assert _daemon.daemon_arguments(command, environment) == [
+    environment = configuration.parse_environment('# comment\nOPTIONS="--selinux-enabled --log-driver=journald"\n\nOTHER=1\n')
+    command = configuration.exec_start([FEDORA]) or ""
+    assert configuration.daemon_arguments(command, environment) == [
         "--host=fd://",
         "--exec-opt",
         "native.cgroupdriver=systemd",
@@ -188,7 +194,7 @@ def test_flags_for_the_validation() -> None:
         "--log-driver=journald",
     ]
     given = "/usr/bin/dockerd --config-file /x --config-file=/y --label 'a=b c' --root=${OTHER}/x"
-    assert _daemon.daemon_arguments(given, environment) == ["--label", "a=b c", "--root=1/x"]
+    assert configuration.daemon_arguments(given, environment) == ["--label", "a=b c", "--root=1/x"]
 
 
 # -- the engine's words
@@ -216,11 +222,11 @@ def test_flags_for_the_validation() -> None:
     ],
 )
 def test_last_words(log: str, words: str) -> None:
-    assert _daemon.last_words(log) == words
+    assert configuration.last_words(log) == words
 
 
 def test_words_on_a_reload_are_not_those_of_a_task() -> None:
     task = 'time="x" level=error msg="fatal task error" module=node/agent'
-    assert _daemon.reload_words(task) == ""
+    assert configuration.reload_words(task) == ""
     failed = "level=error msg=\"Error reconfiguring the daemon: specified default runtime 'x' does not exist\""
-    assert _daemon.reload_words(f"{failed}\n{task}") == "specified default runtime 'x' does not exist"
+    assert configuration.reload_words(f"{failed}\n{task}") == "specified default runtime 'x' does not exist"
