@@ -102,6 +102,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.client import C
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import desired_labels
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "nodes": {"type": "list", "elements": "raw"},
@@ -122,13 +123,6 @@ def given_labels(labels: Any, state: str, action: str) -> dict[str, str]:
         raise could_not(action, "the labels to remove are no list of keys", "Write them as [key1, key2]")
     values.check_label_keys(action, labels)
     return dict.fromkeys(labels, "")
-
-
-def desired_labels(current: dict[str, str], labels: dict[str, str], state: str, exclusive: bool) -> dict[str, str]:
-    """A node's labels as they should be."""
-    if state == "absent":
-        return {key: value for key, value in current.items() if key not in labels}
-    return dict(labels) if exclusive else {**current, **labels}
 
 
 def wanted_labels(params: dict[str, Any]) -> tuple[dict[str, str], list[dict[str, Any]] | None]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, NamedTuple
 
 # Whose changes they are where it is no host of the inventory.
 CONTROLLER, SWARM = "controller", "swarm"
@@ -39,10 +39,10 @@ class Section(NamedTuple):
     :ivar data: what the roles need to do it: plain data without secrets.
     """
 
-    problems: List[str]
-    warnings: List[str]
-    changes: List[Change]
-    data: Dict[str, Any]
+    problems: list[str]
+    warnings: list[str]
+    changes: list[Change]
+    data: dict[str, Any]
 
 
 def nothing() -> Section:
@@ -50,9 +50,9 @@ def nothing() -> Section:
     return Section([], [], [], {})
 
 
-def joined(sections: List[Section]) -> Section:
+def joined(sections: list[Section]) -> Section:
     """Sections one after the other; of one name in their data the last counts."""
-    data: Dict[str, Any] = {}
+    data: dict[str, Any] = {}
     for section in sections:
         data.update(section.data)
     return Section(

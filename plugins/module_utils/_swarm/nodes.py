@@ -20,6 +20,13 @@ from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership imp
 )
 
 
+def desired_labels(current: dict[str, str], labels: dict[str, str], state: str, exclusive: bool) -> dict[str, str]:
+    """A node's labels as they should be."""
+    if state == "absent":
+        return {key: value for key, value in current.items() if key not in labels}
+    return dict(labels) if exclusive else {**current, **labels}
+
+
 class Plan:
     """The nodes that are meant, what is wanted of each, and what the steps need.
 

@@ -6,9 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.filter.inventory_problems import FilterModule
-
-inventory_problems = FilterModule().filters()["inventory_problems"]
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import preflight
 
 
 def problems(managers: list[str], workers: list[str], **change: Any) -> list[str]:
@@ -30,7 +28,7 @@ def problems(managers: list[str], workers: list[str], **change: Any) -> list[str
         "allow_even_managers": False,
         **change,
     }
-    found = inventory_problems(inventory)
+    found = preflight.inventory_problems(**inventory)
     assert all(problem.startswith("Could not use ") and problem.endswith(".") for problem in found)
     return found
 
@@ -76,3 +74,53 @@ def test_a_misspelt_group_is_named(name: str) -> None:
 
 def test_all_problems_are_told_at_once() -> None:
     assert len(problems(["m1", "m2"], ["m1"], groups=["swarm_x"], addresses={"m1": "a", "m2": "a"})) == 4
+
+
+def host_problems(system: dict[str, str] | None = None, hostnames: tuple[str, ...] = ("manager1", "worker1")) -> list[str]:
+    """The problems of a host that is sound otherwise."""
+    system = {"family": "Debian", "service_manager": "systemd", "hostname": "worker1", **(system or {})}
+    found = preflight.host_problems("w1", system, list(hostnames))
+    assert all(problem.startswith("Could not use host 'w1': ") and problem.endswith(".") for problem in found)
+    return found
+
+
+@pytest.mark.parametrize("family", ["Debian", "RedHat"])
+def test_a_sound_host_has_no_problem(family: str) -> None:
+    assert host_problems({"family": family}) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "words"),
+    [
+        ({"family": "Alpine"}, "its system family is Alpine. Use one of: Debian, RedHat."),
+        ({"service_manager": "openrc"}, "its service manager is openrc. Use a host with systemd."),
+        ({"hostname": "manager1"}, "other hosts are named 'manager1', too"),
+    ],
+)
+def test_what_cannot_carry_a_node_is_said(system: dict[str, str], words: str) -> None:
+    (problem,) = host_problems(system, hostnames=("manager1", system.get("hostname", "worker1")))
+    assert words in problem
+
+
+def host(ipvs: bool, **roles: Any) -> dict[str, Any]:
+    """A host that has answered."""
+    system = {"family": "Debian", "service_manager": "systemd", "hostname": f"host-{id(roles)}"}
+    return {"look": {"system": system, "kernel": {"features": {"ip_vs": ipvs}}}, "roles": roles, "addresses": []}
+
+
+def test_missing_ipvs_is_one_problem_that_names_the_hosts() -> None:
+    section = preflight.plan({"m1": host(False), "w1": host(False), "w2": host(True)}, ["m1"], ["w1", "w2"], [])
+    (problem,) = section.problems
+    assert problem.startswith("Could not use hosts m1, w1: The kernel has no IPVS") and section.warnings == []
+
+
+def test_missing_ipvs_is_one_warning_where_it_is_not_needed() -> None:
+    hosts = {name: host(False, preflight_require_ipvs=False) for name in ("m1", "w1")}
+    section = preflight.plan(hosts, ["m1"], ["w1"], [])
+    assert section.problems == []
+    (warning,) = section.warnings
+    assert "Hosts without it: m1, w1." in warning
+
+
+def test_all_problems_of_a_host_are_told_at_once() -> None:
+    assert len(host_problems({"family": "Suse", "service_manager": "sysvinit"}, hostnames=("worker1", "worker1"))) == 3

@@ -7,22 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from ansible import constants
-from ansible.errors import AnsibleLookupError
-from ansible.parsing.dataloader import DataLoader
-from ansible_collections.apiary.swarm.plugins.lookup import project_images
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _images
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
 
-NAME = "apiary.swarm.project_images"
+REGISTRY = "10.0.0.5:5000"
+IMAGES: list[dict[str, Any]] = [
+    {"project": "shop", "service": "web", "name": "shop/web:1a", "repository": "shop/web", "digest": "sha256:aa"},
+    {"project": "shop", "service": "db", "name": "shop/db:2b", "repository": "shop/db", "digest": "sha256:bb"},
+    {"project": "blog", "service": "web", "name": "blog/web:3c", "repository": "blog/web", "digest": "sha256:cc"},
+    {"name": "redis:8", "repository": "redis", "digest": "sha256:dd"},
+]
 
 
-def images(*terms: Any, variables: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
-    """What the lookup answers, with the options of its own documentation."""
-    constants.config.initialize_plugin_configuration_definitions("lookup", NAME, yaml.safe_load(project_images.DOCUMENTATION)["options"])
-    lookup = project_images.LookupModule(loader=DataLoader())
-    lookup._load_name = NAME
-    (answer,) = lookup.run(list(terms), variables, **options)
-    return answer
+def images(projects: list[dict[str, Any]], push: list[str] | None = None, base: str = "") -> list[dict[str, Any]]:
+    """The images of projects whose files are where they say."""
+    return _images.images_of(projects, push or [], lambda path: f"{base}{path}")
 
 
 @pytest.fixture
@@ -55,10 +54,8 @@ def test_builds_come_first_and_what_is_pushed_after_them(shop: dict[str, Any]) -
     assert redis == {"name": "redis:8", "repository": "redis"}
 
 
-def test_projects_may_be_one_list_or_several_terms(shop: dict[str, Any]) -> None:
-    blog = {**shop, "name": "blog"}
-    assert images([shop, blog]) == images(shop, blog) == images([shop], blog)
-    assert [image["repository"] for image in images([shop, blog])] == ["shop/web", "blog/web"]
+def test_projects_come_in_their_order(shop: dict[str, Any]) -> None:
+    assert [image["repository"] for image in images([shop, {**shop, "name": "blog"}])] == ["shop/web", "blog/web"]
 
 
 def test_no_projects_are_no_images() -> None:
@@ -74,10 +71,30 @@ def test_nothing_is_built_for_a_project_that_goes_or_goes_back(shop: dict[str, A
 
 
 def test_files_are_looked_for_where_the_stack_looks_for_them(shop: dict[str, Any], tmp_path: Path) -> None:
-    relative = {"name": "shop", "files": "shop/compose.yml"}
-    assert images([relative], variables={"ansible_search_path": [str(tmp_path)]}) == images([shop])
+    assert images([{"name": "shop", "files": "shop/compose.yml"}], base=f"{tmp_path}/files/") == images([shop])
 
 
 def test_what_cannot_be_read_is_one_sentence(shop: dict[str, Any]) -> None:
-    with pytest.raises(AnsibleLookupError, match=r"Could not read Compose file '/gone\.yml': No such file or directory\."):
+    with pytest.raises(ComposeError, match=r"Could not read Compose file '/gone\.yml': No such file or directory\."):
         images([{**shop, "files": ["/gone.yml"]}])
+
+
+def test_each_project_gets_its_images_by_digest() -> None:
+    assert _images.definitions(IMAGES, REGISTRY) == {
+        "shop": {
+            "services": {
+                "web": {"image": "10.0.0.5:5000/shop/web:1a@sha256:aa"},
+                "db": {"image": "10.0.0.5:5000/shop/db:2b@sha256:bb"},
+            }
+        },
+        "blog": {"services": {"web": {"image": "10.0.0.5:5000/blog/web:3c@sha256:cc"}}},
+    }
+
+
+def test_an_image_whose_digest_is_unknown_is_named_by_its_tag() -> None:
+    found = _images.definitions([{**image, "digest": None} for image in IMAGES[:2]], REGISTRY)
+    assert found["shop"]["services"] == {"web": {"image": "10.0.0.5:5000/shop/web:1a"}, "db": {"image": "10.0.0.5:5000/shop/db:2b"}}
+
+
+def test_images_that_are_only_pushed_make_no_definition() -> None:
+    assert _images.definitions(IMAGES[-1:], REGISTRY) == {}

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the plan of a run on the controller, once, and shows it; with any problem it fails before anything is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.color import stringc
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section, joined
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments, _plan, _sections
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
+
+COLOURS = {"head": C.COLOR_HIGHLIGHT, "verb": C.COLOR_CHANGED, "warning": C.COLOR_WARN}
+
+
+class ActionModule(ActionBase):
+    """The action of M(apiary.swarm.cluster_plan)."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Plan, show, and end with the plan or with all problems."""
+        result, variables = super().run(tmp, task_vars), task_vars or {}
+        _checked, options = self.validate_argument_spec(
+            {
+                "roles": {"type": "list", "elements": "str", "default": list(_plan.PARTS)},
+                "look": {"type": "str", "default": "swarm_look"},
+                "managers": {"type": "list", "elements": "str", "default": []},
+                "workers": {"type": "list", "elements": "str", "default": []},
+                "groups": {"type": "list", "elements": "str", "default": []},
+                "sections": {"type": "dict"},
+                "partial": {"type": "bool", "default": False},
+                "plan_file": {"type": "path"},
+                "show": {"type": "bool", "default": True},
+            }
+        )
+        parts = _plan.parts_of(variables.get("ansible_run_tags") or ["all"], variables.get("ansible_skip_tags") or [], options["roles"])
+        sections = {name: _plan.from_data(data) for name, data in (options["sections"] or {}).items()}
+        try:
+            if not sections:
+                sections = self._hosts(parts, options, variables)
+            if options["partial"]:
+                return {**result, "changed": False, **partial(sections)}
+            sections["deployments"] = self._deployments(parts, variables, sections.get("cluster"))
+        except (AnsibleError, ComposeError) as error:
+            return {**result, "failed": True, "msg": str(error)}
+        whole = joined(list(sections.values()))
+        if whole.problems:
+            return {**result, "failed": True, "msg": " ".join(whole.problems), "problems": whole.problems}
+        hosts, check = list(variables.get("ansible_play_hosts") or []), bool(self._task.check_mode)
+        if options["show"]:
+            self._show(whole, hosts)
+        self._write(options["plan_file"], whole)
+        told = {"changed": bool(whole.changes), "diff": _plan.diff(whole)} if check else {"changed": False}
+        return {
+            **result,
+            **told,
+            "plan": {name: {**section.data, "act": not check and _sections.acts(section)} for name, section in sections.items()},
+            "groups": [] if check else _plan.in_groups(_sections.groups(sections, hosts)),
+            "changes": [change._asdict() for change in whole.changes],
+            "notes": whole.warnings,
+        }
+
+    def _hosts(self, parts: list[str], options: dict[str, Any], variables: dict[str, Any]) -> dict[str, Section]:
+        """The parts that hosts can be asked about."""
+        hostvars, names = variables["hostvars"], list(variables.get("ansible_play_hosts_all") or [])
+        answering = set(variables.get("ansible_play_hosts") or [])
+        members = [*options["managers"], *options["workers"]]
+        hosts = {}
+        for name in dict.fromkeys([*members, *names]):
+            own = hostvars.get(name, {})
+            look = own.get(options["look"]) if name in answering else None
+            addresses = [str(own[key]) for key in ("ansible_host", "cluster_advertise_addr") if own.get(key)]
+            hosts[name] = {"look": look, "roles": (look or {}).get("roles") or {}, "addresses": addresses}
+        controller = _sections.Controller(
+            variables=lambda name, default=None: self._templar.template(variables[name]) if name in variables else default,
+            limit=str(variables.get("ansible_limit") or ""),
+            missing=[name for name in names if name not in answering],
+        )
+        return _sections.of_hosts(parts, hosts, options["managers"], options["workers"], options["groups"], controller)
+
+    def _deployments(self, parts: list[str], variables: dict[str, Any], cluster: Section | None) -> Section:
+        """Registry, images and stacks: what their check mode has said, or all of it where there is no swarm yet."""
+        if cluster is None or cluster.problems:
+            return _deployments.plan(None, None, {})
+        if cluster.data["in_control"]:
+            own = variables["hostvars"][cluster.data["control"]]
+            stacks = {answer["item"]: answer for answer in (answered(own.get("stacks_result")) or {}).get("results") or []}
+            return _deployments.plan(answered(own.get("registry_result")), answered(own.get("images_result")), stacks)
+
+        def value(name: str, default: Any) -> Any:
+            return self._templar.template(variables[name]) if name in variables else default
+
+        return _sections.before_there_is_a_swarm(parts, value, self._find)
+
+    def _find(self, path: str) -> str:
+        """A Compose file where the action of the stack looks for it; one that is nowhere keeps its name."""
+        try:
+            return str(self._find_needle("files", path))
+        except AnsibleError:
+            return path
+
+    def _show(self, whole: Section, hosts: list[str]) -> None:
+        """The plan for a person. What a callback writes for programs must stay whole, so others get it beside that."""
+        plain = C.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in ("default", "minimal", "oneline")
+        for line in _plan.table(whole, _plan.unchanged(whole, hosts), lambda text, kind: stringc(text, COLOURS[kind])):
+            self._display.display(line, stderr=not plain)
+
+    def _write(self, path: str | None, whole: Section) -> None:
+        """The plan as JSON, where that is asked for."""
+        if not path:
+            return
+        content = json.dumps({"changes": [change._asdict() for change in whole.changes], "warnings": whole.warnings}, indent=2, default=str)
+        with open(os.open(os.path.expanduser(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(content + "\n")
+
+
+def answered(answer: Any) -> Any:
+    """The answer of a task; None of one that was skipped."""
+    return answer if answer and not answer.get("skipped") else None
+
+
+def partial(sections: dict[str, Section]) -> dict[str, Any]:
+    """What hosts were asked about, for the rest of the plan, and the manager through which that is asked."""
+    cluster = sections.get("cluster")
+    control = cluster.data["control"] if cluster and cluster.data["in_control"] and not cluster.problems else None
+    return {
+        "sections": {name: _plan.as_data(section) for name, section in sections.items()},
+        "groups": [{"host": control, "groups": ["swarm_control"]}] if control else [],
+    }

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the engines of hosts need: packages, kernel, options, and a restart in its turn."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Change, Section
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.configuration import NOTHING, RESTART
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.kernel import kernel_plan
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.packages import package_plan
+
+BATCH = re.compile(r"([1-9][0-9]*|([1-9][0-9]?|100)%)\Z")
+# Who restarts when: workers first, the leader last, because each change of leader makes the managers wait for an election.
+KINDS = ("worker", "manager", "leader")
+
+
+def plan(hosts: dict[str, Any], renewed: dict[str, list[str]]) -> Section:
+    """What the engines of these hosts need.
+
+    :param hosts: name -> look (None where it did not answer) and roles.
+    :param renewed: name -> the options of the engine whose files the role tls will write in this run.
+    :returns: data: C(hosts) (name -> C(packages), C(kernel) and C(alone)), C(configure) (names of those that act now) and C(restart)
+        (kind -> names of those that wait for their turn).
+    """
+    problems: list[str] = []
+    changes: list[Change] = []
+    data: dict[str, Any] = {"hosts": {}, "configure": [], "restart": {kind: [] for kind in KINDS}}
+    for name, host in hosts.items():
+        if not host["look"]:
+            continue
+        found = host_plan(name, host["look"], host["roles"], renewed.get(name, []))
+        problems += found.problems
+        changes += found.changes
+        data["hosts"][name] = found.data["host"]
+        if found.data["acts"]:
+            data["configure"].append(name)
+        if found.data["turn"]:
+            data["restart"][found.data["turn"]].append(name)
+    batches = {str(host["roles"].get("engine_restart_batch", "25%")) for host in hosts.values() if host["look"]}
+    problems += [batch_problem(batch) for batch in sorted(batches) if not BATCH.match(batch)]
+    return Section(problems, [], changes, data)
+
+
+def batch_problem(batch: str) -> str:
+    """Why a number of workers that restart at once cannot be used."""
+    return str(
+        could_not(
+            f"use engine_restart_batch '{batch}'", "it is neither a number of hosts nor a share of them", "Write, for example, 2 or 25%"
+        )
+    )
+
+
+def host_plan(name: str, look: dict[str, Any], variables: dict[str, Any], renewed: list[str]) -> Section:
+    """What one host's engine needs.
+
+    :returns: data: C(host) for the role's tasks, C(acts) whether the role has to run now, C(turn) a kind of KINDS or None.
+    """
+    packages = package_plan(
+        look,
+        variables.get("engine_source", "distribution"),
+        str(variables.get("engine_version") or ""),
+        bool(variables.get("engine_replace")),
+        str(variables.get("engine_repository_url") or ""),
+        name,
+    )
+    kernel = kernel_plan(
+        look,
+        bool(variables.get("engine_kernel_files", True)),
+        variables.get("engine_sysctl") or {},
+        variables.get("engine_kernel_modules") or [],
+        name,
+    )
+    daemon = look["daemon"] or {"problems": [], "action": NOTHING, "changed": False, "changed_options": [], "before": {}, "after": {}}
+    swarm = look["swarm"]
+    # In no swarm, and not only silent.
+    alone = swarm["state"] == "inactive" and not swarm["error"]
+    options = daemon_changes(name, daemon, renewed if variables.get("engine_remote_api") else [], alone)
+    waits = any(change.verb == "restart" for change in options) and not alone and look["unit"]["active"]
+    acts = [*packages["changes"], *kernel["changes"], *([] if waits else options)]
+    return Section(
+        [*packages["problems"], *daemon["problems"]],
+        [],
+        [*kernel["changes"], *packages["changes"], *options],
+        {
+            "host": {
+                **{key: value for key, value in packages.items() if key not in ("problems", "changes")},
+                "kernel": kernel["differing"],
+                "alone": alone,
+            },
+            "acts": bool(acts),
+            "turn": turn(swarm) if waits else None,
+        },
+    )
+
+
+def turn(swarm: dict[str, Any]) -> str:
+    """When this node's engine restarts."""
+    leads = any(node["leader"] and node["id"] == swarm["node_id"] for node in swarm["nodes"] or [])
+    return "leader" if leads else str(swarm["role"] or "worker")
+
+
+def daemon_changes(name: str, daemon: dict[str, Any], renewed: list[str], alone: bool) -> list[Change]:
+    """How the options of an engine change, in one line, with what that takes."""
+    if not daemon["changed"] and not renewed:
+        return []
+    verb = {"nothing": "set", "reload": "reload", "restart": "restart"}[RESTART if renewed else daemon["action"]]
+    told = [option_text(key, daemon["before"].get(key), daemon["after"].get(key)) for key in differing(daemon["before"], daemon["after"])]
+    told += [f"{option} is renewed" for option in renewed]
+    if not told and daemon["changed_options"]:
+        told = [f"{', '.join(daemon['changed_options'])} not read yet"]
+    turns = "" if verb != "restart" or alone else " (in its turn)"
+    return [Change(name, "engine", verb, f"{', '.join(told) or 'starts'}{turns}", daemon["before"], daemon["after"])]
+
+
+def differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The options that differ; what is no option stands in parentheses and is left out."""
+    return [key for key in sorted({*before, *after}) if before.get(key) != after.get(key) and not key.startswith("(")]
+
+
+def option_text(key: str, before: Any, after: Any) -> str:
+    """One option in a line."""
+    if before is None:
+        return f"{key} {value_text(after)}"
+    return f"{key} {value_text(before)} → {value_text(after)}"
+
+
+def value_text(value: Any) -> str:
+    """A value in a line."""
+    if value is None:
+        return "(none)"
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return text if len(text) <= 60 else f"{text[:57]}..."

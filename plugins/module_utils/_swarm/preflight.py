@@ -1,0 +1,96 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What keeps an inventory, or a host, from being a cluster: rules that need no swarm."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section
+
+OS_FAMILIES = ("Debian", "RedHat")
+# Those of the inventory, and those that plays make for themselves (ACT_GROUPS of the plan begin with this).
+KNOWN_GROUPS = ("swarm", "swarm_managers", "swarm_workers", "swarm_control")
+OWN_PREFIX = ("swarm_act_", "swarm_restart_")
+
+IPVS_MISSING = (
+    "The kernel has no IPVS (module ip_vs), so virtual IPs and the routing mesh accept no connection there: ports published in mode "
+    "ingress stay silent, and services must be reached by DNS round robin. Give services endpoint_mode dnsrr and ports mode host "
+    "(registry_mode host for the registry), and set preflight_require_ipvs to false; or use a kernel with ip_vs."
+)
+
+
+def inventory_problems(
+    managers: list[str], workers: list[str], groups: list[str], addresses: dict[str, str], allow_even_managers: bool = False
+) -> list[str]:
+    """Problems of an inventory as a whole, one sentence each.
+
+    :param addresses: inventory name -> C(ansible_host), empty where it has none.
+    """
+    problems = []
+    if not managers:
+        problems.append("Could not use the inventory: it has no manager. Put an odd number of hosts into the group swarm_managers.")
+    elif len(managers) % 2 == 0 and not allow_even_managers:
+        problems.append(
+            f"Could not use the inventory: {len(managers)} managers survive no more failures than {len(managers) - 1}. "
+            "Use an odd number in the group swarm_managers, or set preflight_allow_even_managers to true."
+        )
+    for name in sorted(set(managers) & set(workers)):
+        problems.append(f"Could not use host '{name}': it is in swarm_managers and in swarm_workers. Leave it in one of the two groups.")
+    for name in sorted(groups):
+        if name.startswith("swarm") and name not in KNOWN_GROUPS and not name.startswith(OWN_PREFIX):
+            problems.append(
+                f"Could not use group '{name}': no play knows it. Correct its name; the groups are swarm_managers and swarm_workers."
+            )
+    count = Counter(address for address in addresses.values() if address)
+    for address in sorted(address for address, uses in count.items() if uses > 1):
+        names = sorted(name for name, own in addresses.items() if own == address)
+        problems.append(
+            f"Could not use address '{address}': hosts {', '.join(names)} all have it. Give each host an ansible_host of its own."
+        )
+    return problems
+
+
+def host_problems(name: str, system: dict[str, Any], hostnames: list[str]) -> list[str]:
+    """Problems of one host, one sentence each.
+
+    :param system: C(system) of the host's look.
+    :param hostnames: those of all hosts of the run.
+    """
+    problems = []
+    if system["family"] not in OS_FAMILIES:
+        problems.append(f"Could not use host '{name}': its system family is {system['family']}. Use one of: {', '.join(OS_FAMILIES)}.")
+    if system["service_manager"] != "systemd":
+        problems.append(f"Could not use host '{name}': its service manager is {system['service_manager']}. Use a host with systemd.")
+    if hostnames.count(system["hostname"]) > 1:
+        problems.append(
+            f"Could not use host '{name}': other hosts are named '{system['hostname']}', too, and nodes could not be told apart. "
+            "Give each host a hostname of its own."
+        )
+    return problems
+
+
+def ipvs_message(names: list[str]) -> str:
+    """One sentence for all hosts whose kernel has no IPVS."""
+    return f"{IPVS_MISSING} Hosts without it: {', '.join(names)}."
+
+
+def plan(hosts: dict[str, Any], managers: list[str], workers: list[str], groups: list[str]) -> Section:
+    """All that is wrong with the inventory and with hosts that answered.
+
+    :param hosts: name -> C(look) (None where it did not answer), C(roles) (variables) and C(addresses).
+    """
+    first: dict[str, Any] = next((host["roles"] for host in hosts.values() if host["look"]), {})
+    addresses = {name: next(iter(host["addresses"]), "") for name, host in hosts.items()}
+    problems = inventory_problems(managers, workers, groups, addresses, bool(first.get("preflight_allow_even_managers")))
+    looks = {name: host["look"] for name, host in hosts.items() if host["look"]}
+    hostnames = [look["system"]["hostname"] for look in looks.values()]
+    for name, look in looks.items():
+        problems += host_problems(name, look["system"], hostnames)
+    without = [name for name, look in looks.items() if not look["kernel"]["features"].get("ip_vs", True)]
+    needing = [name for name in without if hosts[name]["roles"].get("preflight_require_ipvs", True)]
+    if needing:
+        problems.append(f"Could not use host{'s' if len(needing) > 1 else ''} {', '.join(needing)}: {IPVS_MISSING}")
+    return Section(problems, [ipvs_message(without)] if without and not needing else [], [], {})

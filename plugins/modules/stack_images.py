@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_images
+short_description: Gather the images that Compose projects build, and find out which of them a registry lacks
+version_added: 0.3.0
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Reads the Compose files of projects on the controller and lists one image for each service with C(build).
+  - The tag is a digest of all that goes into the build (the files of the context, the Dockerfile's name, the arguments and the target), so
+    an image with that tag in the registry need not be built again.
+  - Asks the registry from the host that the task runs on, see M(apiary.swarm.registry_info). Nothing is written.
+  - Nothing is built for a project whose C(state) is V(absent) or V(rolled_back). It needs no C(files).
+extends_documentation_fragment:
+  - action_common_attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+    details:
+      - Nothing is changed.
+  platform:
+    platforms: posix
+options:
+  projects:
+    description:
+      - Projects, as O(apiary.swarm.stacks#role:main:stacks_projects) has them. Of each C(name), C(files), C(env) and C(state) are read.
+    type: list
+    elements: dict
+    default: []
+  push:
+    description:
+      - Names of images that are to be in the registry without being built.
+    type: list
+    elements: str
+    default: []
+  registry:
+    description:
+      - Address of the registry, as C(host:port).
+    type: str
+    required: true
+  timeout:
+    description:
+      - How long the registry may take to answer, in seconds.
+    type: int
+    default: 30
+notes:
+  - This module has an action of the same name, which does all but asking the registry.
+seealso:
+  - module: apiary.swarm.registry_info
+  - module: apiary.swarm.stack
+"""
+
+EXAMPLES = r"""
+- name: Find out which images have to be built
+  apiary.swarm.stack_images:
+    registry: 127.0.0.1:5000
+    projects:
+      - name: shop
+        files: [shop/compose.yml]
+  register: images
+
+- name: Deploy with the images named by their digests
+  apiary.swarm.stack:
+    name: shop
+    files: [shop/compose.yml]
+    definitions: ["{{ images.definitions.shop }}"]
+"""
+
+RETURN = r"""
+images:
+  description: All images. What is pushed without being built has C(name), C(repository) and C(digest) only.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    name:
+      description: The image as C(repository:tag).
+      type: str
+      sample: shop/web:0f6d3d1c7a9b2e44
+    repository:
+      description: The repository.
+      type: str
+    digest:
+      description: The digest of its manifest; V(null) if the registry does not have it.
+      type: str
+    project:
+      description: Name of the project that builds it.
+      type: str
+    service:
+      description: Name of the service that it is for.
+      type: str
+    context:
+      description: The folder of the build context on the controller.
+      type: str
+    dockerfile:
+      description: The Dockerfile, relative to the context.
+      type: str
+    args:
+      description: The build arguments.
+      type: dict
+    target:
+      description: The stage to build; empty for the last one.
+      type: str
+missing:
+  description: Those of RV(images) that the registry does not have. All of them where it did not answer, and then the task has failed.
+  type: list
+  elements: dict
+  returned: always
+definitions:
+  description: A Compose definition for each project, by its name, that names the images by their digests.
+  type: dict
+  returned: always
+  sample: {"shop": {"services": {"web": {"image": "127.0.0.1:5000/shop/web:0f6d3d1c7a9b2e44@sha256:9b2…"}}}}
+"""

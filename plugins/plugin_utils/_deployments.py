@@ -1,0 +1,121 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of the registry, the images and the stacks, from what their modules' check mode has answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import SWARM, Change, Section
+
+# What of an object's plan is a change.
+CHANGES = ("create", "update", "remove")
+# So many differences of one object are shown in its line; the diff has all.
+SHOWN = 4
+
+# The result of a task: that of module stack or registry_stack in check mode.
+Answer = Any
+
+
+def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answer]) -> Section:
+    """What deploying will do.
+
+    :param registry: the answer of registry_stack; None where there is to be no registry.
+    :param images: the answer of stack_images; None where nothing is built.
+    :param stacks: stack name -> the answer of stack.
+    :returns: data: C(registry) and C(images), whether there is anything to do, C(stacks), the names of those to deploy or to wait for.
+    """
+    problems, changes, warnings = [], [], []
+    data: dict[str, Any] = {"registry": False, "images": False, "stacks": []}
+    created = False
+    if registry is not None:
+        found = stack_section(registry)
+        problems += found.problems
+        changes += found.changes
+        created = any(change.verb == "create" for change in found.changes)
+        data["registry"] = bool(found.changes) or not registry.get("converged")
+        if data["registry"] and not found.changes and not found.problems:
+            warnings.append("The registry does not run as it should; the run waits for it.")
+    if images is not None:
+        silent = "msg" in images
+        if silent and not data["registry"]:
+            problems.append(str(images["msg"]))
+        missing = images.get("missing") or []
+        # A registry that is only down has most of them: which it lacks is found out when it is up.
+        if not silent or created:
+            changes += [missing_image(image) for image in missing]
+        data["images"] = bool(missing)
+    coming: list[str] = []
+    for name, answer in stacks.items():
+        found = stack_section(answer)
+        needs = [other for other in coming if found.problems and f"'{other}'" in answer["msg"].replace('"', "'")]
+        if needs:
+            warnings.append(f"Stack '{name}' needs {', '.join(needs)}, which come with an earlier stack; it is planned in its turn.")
+        else:
+            problems += found.problems
+        changes += found.changes
+        coming += [item["name"] for item in answer.get("plan") or [] if item["action"] == "create"]
+        if found.changes or not answer.get("converged"):
+            data["stacks"].append(name)
+        if not found.changes and not found.problems and not answer.get("converged"):
+            warnings.append(f"Stack '{name}' does not run as it should; the run waits for it.")
+    return Section(problems, warnings, changes, data)
+
+
+def missing_image(image: dict[str, Any]) -> Change:
+    """An image that the registry does not have."""
+    return Change(SWARM, "image", "build" if image.get("project") else "push", f"{image['name']}: the registry does not have it")
+
+
+def before_there_is_a_swarm(registry: str | None, images: list[dict[str, Any]], stacks: list[dict[str, Any]]) -> Section:
+    """What deploying will do on hosts that are no cluster yet: all of it.
+
+    :param registry: name of the registry's stack.
+    :param images: those that are to be in the registry, with C(name) and, where they are built, C(project).
+    :param stacks: projects with C(name) and C(state).
+    """
+    changes = [Change(SWARM, "registry", "deploy", f"stack {registry}")] if registry else []
+    if registry:
+        changes += [Change(SWARM, "image", "build" if image.get("project") else "push", str(image["name"])) for image in images]
+    names = [project["name"] for project in stacks if project.get("state", "present") == "present"]
+    changes += [Change(SWARM, "stack", "deploy", name) for name in names]
+    return Section([], [], changes, {"registry": bool(registry), "images": bool(images), "stacks": [project["name"] for project in stacks]})
+
+
+def failed(answer: Answer) -> bool:
+    """The task did not succeed: it says why, and nothing of what a success says. (C(failed_when) has hidden C(failed).)"""
+    return "msg" in answer and "converged" not in answer
+
+
+def stack_section(answer: Answer) -> Section:
+    """The objects of one stack that change, or why that cannot be."""
+    problems = [str(answer["msg"])] if failed(answer) else []
+    changes = []
+    for item in answer.get("plan") or []:
+        if item["action"] in CHANGES:
+            verb = {"create": "create", "update": "update", "remove": "remove"}[item["action"]]
+            before = {path: old for path, old, _new in item["changes"]} or None
+            after = {path: new for path, _old, new in item["changes"]} or None
+            changes.append(Change(SWARM, item["kind"], verb, object_text(item), before, after))
+    if answer.get("changed") and not changes and not problems:
+        changes.append(Change(SWARM, "stack", "deploy", str(answer.get("item") or answer.get("name") or "")))
+    return Section(problems, [], changes, {})
+
+
+def object_text(item: dict[str, Any]) -> str:
+    """One object of a stack in a line."""
+    told = [f"{path} {short(old)} → {short(new)}" for path, old, new in item["changes"][:SHOWN]]
+    if len(item["changes"]) > SHOWN:
+        told.append(f"and {len(item['changes']) - SHOWN} more")
+    replaced = {"all": "replaces all tasks", "some": "replaces some tasks"}.get(str(item.get("replaces_tasks")), "")
+    text = item["name"] + (f": {', '.join(told)}" if told else "")
+    return f"{text}; {replaced}" if replaced else text
+
+
+def short(value: Any) -> str:
+    """A value in a line: digests and long texts are cut."""
+    text = "(none)" if value is None else str(value)
+    head, at, digest = text.partition("@sha256:")
+    text = f"{head}@{digest[:8]}" if at else text
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,38 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The images of Compose projects: which there are, and how a stack names them exactly."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import as_list, builds_of
+
+
+def images_of(projects: list[dict[str, Any]], push: list[str], find: Callable[[str], str]) -> list[dict[str, Any]]:
+    """The images that projects build, and those that are only pushed.
+
+    :param find: where a Compose file is on the controller.
+    :raises ComposeError: a file cannot be read.
+    """
+    images: list[dict[str, Any]] = []
+    for project in projects:
+        if project.get("state", "present") == "present":
+            images += builds_of({**project, "files": [find(path) for path in as_list(project.get("files"))]})
+    for name in push:
+        repository, colon, tag = name.rpartition(":")
+        tagged = colon and "/" not in tag
+        images.append({"name": name if tagged else f"{name}:latest", "repository": repository if tagged else name})
+    return images
+
+
+def definitions(images: list[dict[str, Any]], registry: str) -> dict[str, Any]:
+    """{project: {services: {service: {image: registry/repository:tag@digest}}}} of the images that are built."""
+    found: dict[str, Any] = {}
+    for image in images:
+        if "project" in image:
+            services = found.setdefault(image["project"], {"services": {}})["services"]
+            digest = f"@{image['digest']}" if image["digest"] else ""
+            services[image["service"]] = {"image": f"{registry}/{image['name']}{digest}"}
+    return found

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each room plans, in the order in which it is done, and the groups that then act."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple
+
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import plan as engine_plan
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import plan as swarm_plan
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import preflight
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments
+from ansible_collections.apiary.swarm.plugins.plugin_utils._images import images_of
+
+# The groups that plays act on; they are filled by the plan and empty where nothing is to be done.
+ACT_GROUPS = (
+    "swarm_act_tls",
+    "swarm_act_engine",
+    "swarm_restart_worker",
+    "swarm_restart_manager",
+    "swarm_restart_leader",
+    "swarm_act_clients",
+    "swarm_act_cluster",
+    "swarm_act_archives",
+    "swarm_act_deploy",
+)
+
+
+class Controller(NamedTuple):
+    """What the plan needs of the controller.
+
+    :ivar variables: the value of a variable, or a default.
+    :ivar limit: C(--limit), empty where there is none.
+    :ivar missing: hosts of the play that have failed or could not be reached.
+    """
+
+    variables: Callable[..., Any]
+    limit: str
+    missing: list[str]
+
+
+def of_hosts(
+    parts: list[str], hosts: dict[str, Any], managers: list[str], workers: list[str], groups: list[str], controller: Controller
+) -> dict[str, Section]:
+    """The sections that hosts were asked about.
+
+    :param hosts: all of the inventory: name -> look (None where it did not answer), roles and addresses.
+    """
+    sections: dict[str, Section] = {}
+    wrong = [problem for host in hosts.values() for problem in (host["look"] or {}).get("roles_problems") or []]
+    sections["variables"] = Section(wrong, [], [], {})
+    if "preflight" in parts:
+        sections["preflight"] = preflight.plan(hosts, managers, workers, groups)
+    if joined_problems(sections):
+        return sections
+    if "cluster" in parts:
+        sections["cluster"] = swarm_plan.plan(hosts, managers)
+    if "engine" in parts:
+        sections["engine"] = engine_plan.plan(hosts, {})
+    return in_order(sections)
+
+
+def joined_problems(sections: dict[str, Section]) -> bool:
+    """Whether there are any."""
+    return any(section.problems for section in sections.values())
+
+
+def in_order(sections: dict[str, Section]) -> dict[str, Section]:
+    """Sections in the order in which they are done."""
+    order = ["variables", "preflight", "tls", "engine", "cluster", "archives"]
+    return {name: sections[name] for name in order if name in sections}
+
+
+def before_there_is_a_swarm(parts: list[str], value: Callable[[str, Any], Any], find: Callable[[str], str]) -> Section:
+    """Registry, images and stacks of hosts that are no cluster yet.
+
+    :param value: a variable of the inventory, or the default.
+    :param find: a Compose file on the controller.
+    """
+    registry = str(value("registry_name", "registry")) if "registry" in parts and value("registry_enabled", True) else None
+    projects = [dict(project) for project in value("stacks_projects", [])]
+    images = images_of(projects, value("images_push", []), find) if "images" in parts else []
+    return _deployments.before_there_is_a_swarm(registry, images, projects if "stacks" in parts else [])
+
+
+def acts(section: Section) -> bool:
+    """There is something to do, or to wait for."""
+    return bool(section.changes) or bool(section.data.get("configure"))
+
+
+def groups(sections: dict[str, Section], hosts: list[str]) -> dict[str, list[str]]:
+    """Group -> the hosts that act in it."""
+    found: dict[str, list[str]] = {name: [] for name in ACT_GROUPS}
+    cluster, deployments = sections.get("cluster"), sections.get("deployments")
+    if "engine" in sections:
+        found["swarm_act_engine"] = sections["engine"].data["configure"]
+        for kind, names in sections["engine"].data["restart"].items():
+            found[f"swarm_restart_{kind}"] = names
+    if cluster is not None and cluster.data["control"]:
+        found["swarm_control"] = [cluster.data["control"]]
+        if acts(cluster):
+            found["swarm_act_cluster"] = hosts
+        if deployments is not None and (deployments.changes or any(deployments.data.values())):
+            found["swarm_act_deploy"] = [cluster.data["control"]]
+    if "archives" in sections:
+        found["swarm_act_archives"] = sections["archives"].data["hosts"]
+    return found

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments
+
+QUIET: dict[str, Any] = {"changed": False, "plan": [], "converged": True}
+NETWORK = {"kind": "network", "name": "shop_front", "action": "create", "changes": [], "replaces_tasks": "no"}
+WEB = {
+    "kind": "service",
+    "name": "shop_web",
+    "action": "update",
+    "changes": [["deploy.replicas", 2, 3], ["image", "web:1@sha256:" + "a" * 64, "web:2"]],
+    "replaces_tasks": "all",
+}
+
+
+def changing(*items: Any) -> dict[str, Any]:
+    """The answer of a stack that changes."""
+    return {"changed": True, "plan": list(items), "converged": True}
+
+
+def test_stack_that_is_as_it_should_be_is_left_alone() -> None:
+    found = _deployments.plan(QUIET, {"missing": []}, {"shop": QUIET})
+    assert (found.problems, found.warnings, found.changes) == ([], [], [])
+    assert found.data == {"registry": False, "images": False, "stacks": []}
+
+
+def test_change_of_a_service_is_told_with_both_values_and_what_becomes_of_its_tasks() -> None:
+    found = _deployments.plan(QUIET, None, {"shop": changing(WEB)})
+    (change,) = found.changes
+    assert change.text == "shop_web: deploy.replicas 2 → 3, image web:1@aaaaaaaa → web:2; replaces all tasks"
+    assert change.before == {"deploy.replicas": 2, "image": WEB["changes"][1][1]} and found.data["stacks"] == ["shop"]
+
+
+def test_stack_that_does_not_run_as_it_should_is_waited_for() -> None:
+    found = _deployments.plan(None, None, {"shop": {**QUIET, "converged": False}})
+    assert found.data["stacks"] == ["shop"] and found.changes == []
+    assert found.warnings == ["Stack 'shop' does not run as it should; the run waits for it."]
+
+
+def test_missing_image_is_built_or_pushed() -> None:
+    images = {"missing": [{"name": "shop/web:1", "project": "shop"}, {"name": "redis:8"}]}
+    found = _deployments.plan(QUIET, images, {})
+    assert [(change.verb, change.text) for change in found.changes] == [
+        ("build", "shop/web:1: the registry does not have it"),
+        ("push", "redis:8: the registry does not have it"),
+    ]
+    assert found.data["images"]
+
+
+def test_impossible_stack_is_a_problem() -> None:
+    answer = {"changed": False, "msg": "Could not deploy stack 'shop': no.", "plan": [], "failed": False}
+    assert _deployments.plan(QUIET, None, {"shop": answer}).problems == ["Could not deploy stack 'shop': no."]
+
+
+def test_stack_that_needs_what_an_earlier_one_creates_is_planned_in_its_turn() -> None:
+    answer = {"changed": False, "msg": "Could not deploy stack 'b': network 'shop_front' is declared as external, but could not be found."}
+    found = _deployments.plan(None, None, {"shop": changing(NETWORK), "b": answer})
+    assert found.problems == [] and found.data["stacks"] == ["shop", "b"]
+    (warning,) = found.warnings
+    assert "b" in warning and "shop_front" in warning
+
+
+def test_registry_that_does_not_answer_is_a_problem_unless_it_is_about_to_be_mended() -> None:
+    images = {
+        "changed": False,
+        "failed": False,
+        "msg": "Could not look up image 'a:1': no answer.",
+        "missing": [{"name": "a:1"}],
+        "images": [],
+    }
+    assert _deployments.plan(QUIET, images, {}).problems == ["Could not look up image 'a:1': no answer."]
+    found = _deployments.plan({**QUIET, "converged": False}, images, {})
+    assert found.problems == [] and found.data["images"] and found.changes == []
+    created = _deployments.plan(changing({**WEB, "action": "create", "name": "registry_registry"}), images, {})
+    assert created.problems == [] and [change.subject for change in created.changes] == ["service", "image"]
+
+
+def test_hosts_that_are_no_cluster_yet_get_everything() -> None:
+    projects = [{"name": "shop"}, {"name": "old", "state": "absent"}]
+    found = _deployments.before_there_is_a_swarm("registry", [{"name": "shop/web:1", "project": "shop"}, {"name": "redis:8"}], projects)
+    assert [(change.subject, change.verb, change.text) for change in found.changes] == [
+        ("registry", "deploy", "stack registry"),
+        ("image", "build", "shop/web:1"),
+        ("image", "push", "redis:8"),
+        ("stack", "deploy", "shop"),
+    ]
