@@ -158,25 +158,20 @@ def desired_state(current: rollout.State, wanted: rollout.Wanted, apply: str) ->
 
 def run(params: dict[str, Any], converge: Converge, host: Host | None = None) -> dict[str, Any]:
     """Check, compare, write, and let the engine read."""
-    host = host or Host(params["path"], params["wait_timeout"], lambda: connect(params))
-    wanted: list[rollout.Wanted] = []
-
-    def observe() -> tuple[Any, Any]:
-        state, plan = rollout.observe(host, params, converge.check)
-        wanted[:] = [plan]
-        return state, plan
-
+    machine = host or Host(params["path"], params["wait_timeout"], lambda: connect(params))
     outcome = converge(
-        observe,
-        lambda state: desired_state(state, wanted[0], params["apply"]),
-        lambda before, after, plan: rollout.roll_out(host, plan, after, params["apply"]),
+        lambda: rollout.observe(machine, params),
+        lambda current, wanted: desired_state(current, wanted, params["apply"]),
+        lambda _before, after, wanted: rollout.roll_out(machine, wanted, after, params["apply"]),
+        lambda _after, wanted: rollout.check_rest(machine, wanted),
     )
+    wanted = outcome.context
     return {
-        "changed": outcome["changed"],
-        "diff": rollout.difference(outcome["before"], outcome["after"]),
-        "action": wanted[0].action,
-        "pending": wanted[0].action != configuration.NOTHING and outcome["after"]["engine"] != rollout.RUNS,
-        "changed_options": wanted[0].unread,
+        "changed": outcome.changed,
+        "diff": rollout.difference(outcome.before, outcome.after),
+        "action": wanted.action,
+        "pending": wanted.action != configuration.NOTHING and outcome.after["engine"] != rollout.RUNS,
+        "changed_options": wanted.unread,
     }
 
 

@@ -123,7 +123,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.client import C
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import Plan, change_all, check_quorum, leaving_warnings, remove_all
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import Context, change_all, demotions, read_nodes, remove_all
 
 ROLES = ("worker", "manager")
 AVAILABILITIES = ("active", "pause", "drain")
@@ -163,40 +163,52 @@ def describe(node: Any) -> dict[str, str]:
     return {"role": node["Spec"]["Role"], "availability": node["Spec"]["Availability"]}
 
 
-def desired_nodes(current: dict[str, Any], wanted: dict[str, dict[str, Any]], state: str) -> dict[str, Any]:
-    """The nodes as they should be: with the options that are given, or not there at all."""
-    if state == "absent":
-        return {}
-    return {
-        node_id: {**options, **{key: wanted[node_id][key] for key in options if key in wanted[node_id]}}
+def desired_nodes(current: dict[str, Any], context: Context, state: str) -> dict[str, Any]:
+    """The nodes as they should be: with the options that are given, or not there at all.
+
+    :raises SwarmError: it would cost the quorum, or cannot be.
+    """
+    after = {
+        node_id: {**options, **{key: context.wanted[node_id][key] for key in options if key in context.wanted[node_id]}}
         for node_id, options in current.items()
+        if state == "present"
     }
+    if current != after:
+        demotions(context, after)
+    if state == "absent" and context.own_id in current:
+        raise could_not("remove the nodes", "this manager is one of them", "Run the task on another manager")
+    return after
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """Read once, change what differs, wait."""
-    plan = Plan(client, params, wanted_entries(params), ACTION[params["state"]])
-    absent = params["state"] == "absent"
-    before = {node_id: describe(plan.by_id[node_id]) for node_id in plan.wanted}
-    after = desired_nodes(before, plan.wanted, params["state"])
-    if before != after:
-        check_quorum(plan, after)
-    if absent and before and client.info()["Swarm"].get("NodeID") in before:
-        raise could_not("remove the nodes", "this manager is one of them", "Run the task on another manager")
-    if not converge.check:
-        if not absent:
-            change_all(plan, before, after)
-        elif before:
-            remove_all(plan)
+    state, entries = params["state"], wanted_entries(params)
+
+    def observe() -> tuple[Any, Context]:
+        context = read_nodes(client, params, entries, ACTION[state])
+        return {node_id: describe(context.by_id[node_id]) for node_id in context.wanted}, context
+
+    def apply(before: Any, after: Any, context: Context) -> Context:
+        if state == "absent":
+            remove_all(client, params, context)
+        else:
+            change_all(client, params, context, before, after)
+        return context._replace(warnings=[])  # they were of what might have gone wrong
+
+    def verify(after: Any, context: Context) -> None:
+        change_all(client, params, context, after, after)  # an earlier run may have been cut off while it waited
+
+    outcome = converge(observe, lambda before, context: desired_nodes(before, context, state), apply, verify)
+    before, after, context = outcome.before, outcome.after, outcome.context
     changed = [node_id for node_id in before if before[node_id] != after.get(node_id)]
     return {
-        "changed": bool(changed),
+        "changed": outcome.changed,
         "diff": {
-            "before": {plan.title[key]: before[key] for key in changed},
-            "after": {plan.title[key]: after[key] for key in changed if key in after},
+            "before": {context.title[key]: before[key] for key in changed},
+            "after": {context.title[key]: after[key] for key in changed if key in after},
         },
-        "warnings": leaving_warnings(plan) if absent and converge.check else [],
-        "nodes": [{"id": key, "hostname": lookup.node_hostname(plan.by_id[key]), **after[key]} for key in after],
+        "warnings": context.warnings,
+        "nodes": [{"id": key, "hostname": lookup.node_hostname(context.by_id[key]), **after[key]} for key in after],
     }
 
 

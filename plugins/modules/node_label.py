@@ -99,7 +99,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core import values
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
-from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, Outcome, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import desired_labels
@@ -155,25 +155,33 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
     for node, entry in lookup.pick_nodes(nodes, entries, ACTION):
         outcome = label(client, converge, node, entry["labels"], params)
         title = lookup.node_title(node, nodes)
-        result["nodes"].append({"id": node["ID"], "hostname": lookup.node_hostname(node), "labels": outcome["after"]})
-        result["changed"] |= outcome["changed"]
-        for side in ("before", "after") if outcome["changed"] else ():
-            result["diff"][side][title] = outcome[side]
+        result["nodes"].append({"id": node["ID"], "hostname": lookup.node_hostname(node), "labels": outcome.after})
+        if outcome.changed:
+            result["changed"] = True
+            result["diff"]["before"][title], result["diff"]["after"][title] = outcome.before, outcome.after
     return result
 
 
-def label(client: Client, converge: Converge, node: Any, labels: dict[str, str], params: dict[str, Any]) -> dict[str, Any]:
+def label(client: Client, converge: Converge, node: Any, labels: dict[str, str], params: dict[str, Any]) -> Outcome:
     """One node; read again only after a conflict."""
-    looks = [node]
 
     def observe() -> tuple[Any, Any]:
-        now = looks.pop() if looks else lookup.find_node(client.nodes(), node["ID"], ACTION)
-        return dict(now["Spec"].get("Labels") or {}), now
+        return described(lookup.find_node(client.nodes(), node["ID"], ACTION))
 
     def apply(_before: Any, after: Any, now: Any) -> None:
         client.node_update(now["ID"], now["Version"]["Index"], {**now["Spec"], "Labels": after})
 
-    return converge(observe, lambda current: desired_labels(current, labels, params["state"], params["exclusive"]), apply)
+    return converge(
+        observe,
+        lambda current, _now: desired_labels(current, labels, params["state"], params["exclusive"]),
+        apply,
+        observed=described(node),
+    )
+
+
+def described(node: Any) -> tuple[dict[str, str], Any]:
+    """A node's labels, and the node."""
+    return dict(node["Spec"].get("Labels") or {}), node
 
 
 def main() -> None:

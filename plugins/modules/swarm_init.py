@@ -150,7 +150,7 @@ node_id:
   sample: tnnc9yxkbkzqi0lh9b6cb0r8k
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
@@ -254,49 +254,55 @@ def check_unchanged(info: dict[str, Any], client: Client, at_init: dict[str, Any
     return check_local_addresses(info, params, action, CANNOT_CHANGE)
 
 
+def check_kept(info: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """What was read back has to be what was sent."""
+    kept = cluster_options(info["Swarm"]["Cluster"]["Spec"])
+    for option, value in wanted.items():
+        if kept[option] != value:
+            raise could_not(f"set option '{option}' of the swarm", f"the engine made {kept[option]!r} of {value!r}", "Give another value")
+
+
+class Context(NamedTuple):
+    """What writing and the result need: C(GET /info) as it was read last, and what the user should know."""
+
+    info: dict[str, Any]
+    warnings: list[str]
+
+
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """Initialise or update, read back."""
     wanted, at_init = wanted_options(params), wanted_at_init(params)
-    seen: dict[str, Any] = {}
-    warnings: list[str] = []
 
-    def observe() -> tuple[Any, Any]:
+    def observe() -> tuple[Any, Context]:
         info = settled_info(client, params["wait_timeout"])
-        seen.update(info["Swarm"])
         if not check_usable(info):
-            return {"initialised": False}, info
-        warnings[:] = check_unchanged(info, client, at_init, params)
-        return {"initialised": True, **cluster_options(info["Swarm"]["Cluster"]["Spec"])}, info
+            return {"initialised": False}, Context(info, [])
+        warnings = check_unchanged(info, client, at_init, params)
+        return {"initialised": True, **cluster_options(info["Swarm"]["Cluster"]["Spec"])}, Context(info, warnings)
 
-    def apply(before: Any, after: Any, info: Any) -> None:
+    def apply(before: Any, _after: Any, context: Context) -> Context:
         if before["initialised"]:
-            cluster = info["Swarm"]["Cluster"]
+            cluster = context.info["Swarm"]["Cluster"]
             client.swarm_update(cluster["Version"]["Index"], cluster_spec(cluster["Spec"], wanted))
         else:
             client.swarm_init(init_body(wanted, at_init))
-        read = wait_until(
+        info = wait_until(
             client.info,
             lambda info: is_manager(info) and not lost_quorum(info),
-            f"see host '{host_name(info)}' in control of the swarm",
+            f"see host '{host_name(context.info)}' in control of the swarm",
             params["wait_timeout"],
         )
-        seen.update(read["Swarm"])
-        kept = cluster_options(read["Swarm"]["Cluster"]["Spec"])
-        for option, value in wanted.items():
-            if kept[option] != value:
-                raise could_not(
-                    f"set option '{option}' of the swarm",
-                    f"the engine made {kept[option]!r} of {value!r}",
-                    "Give another value",
-                )
+        check_kept(info, wanted)
+        return context._replace(info=info)
 
-    outcome = converge(observe, lambda current: desired_swarm(current, wanted, at_init), apply)
+    outcome = converge(observe, lambda current, _context: desired_swarm(current, wanted, at_init), apply)
+    swarm = outcome.context.info["Swarm"]
     return {
-        "changed": outcome["changed"],
-        "diff": outcome["diff"],
-        "cluster_id": (seen.get("Cluster") or {}).get("ID"),
-        "node_id": seen.get("NodeID") or None,
-        "warnings": warnings,
+        "changed": outcome.changed,
+        "diff": outcome.diff,
+        "cluster_id": (swarm.get("Cluster") or {}).get("ID"),
+        "node_id": swarm.get("NodeID") or None,
+        "warnings": outcome.context.warnings,
     }
 
 

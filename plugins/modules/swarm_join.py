@@ -117,7 +117,7 @@ remote_addr:
   returned: success
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core import values
@@ -275,55 +275,66 @@ def verify(client: Client, params: dict[str, Any], name: str) -> dict[str, Any]:
     return info
 
 
+class Context(NamedTuple):
+    """What joining and the result need: C(GET /info) as it was read last, and what came of it.
+
+    :ivar member: this host is a member now, and not only in a prediction.
+    """
+
+    info: dict[str, Any]
+    member: bool
+    warnings: list[str]
+    remote_addr: str | None = None
+
+
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """Join, demote or nothing; then verify."""
     check_params(params)
-    seen: dict[str, Any] = {"warnings": [], "remote_addr": None}
 
-    def observe() -> tuple[Any, Any]:
-        info = seen["info"] = settled_info(client, params["wait_timeout"])
-        current, action = current_state(info, params), ACTION.format(host_name(info))
+    def observe() -> tuple[Any, Context]:
+        info = settled_info(client, params["wait_timeout"])
+        current = current_state(info, params)
+        warnings: list[str] = []
         if current["member"]:
-            seen["warnings"] = check_local_addresses(info, params, action, KEEP_ADDRESS)
+            warnings = check_local_addresses(info, params, ACTION.format(host_name(info)), KEEP_ADDRESS)
             if current["role"] == "manager" and params["role"] == "worker":
                 check_demotion(info, client)
-            return current, info
-        swarm_file(info, "docker-state.json")  # what cannot be read now cannot be verified after the join either
-        # In check mode the task that would have made the swarm, and with it the token, may not have run.
-        if not converge.check and not (params["join_token"] and params["remote_addrs"]):
-            raise could_not(action, "it is no member yet, and that takes join_token and remote_addrs", "Give both")
-        return current, info
+        else:
+            swarm_file(info, "docker-state.json")  # what cannot be read now cannot be verified after the join either
+        return current, Context(info, current["member"], warnings)
 
-    def apply(before: Any, _after: Any, info: Any) -> None:
+    def verified(_after: Any, context: Context) -> Context:
+        return context._replace(info=verify(client, params, host_name(context.info)), member=True)
+
+    def apply(before: Any, after: Any, context: Context) -> Context:
+        info, action, remote_addr = context.info, ACTION.format(host_name(context.info)), None
         if before["member"]:
             demote_self(client, info["Swarm"]["NodeID"], host_name(info), params["wait_timeout"])
-            return
-        if info["Swarm"]["LocalNodeState"] != "inactive":
-            leave(client, params["wait_timeout"])
-        seen["remote_addr"] = join(client, params, ACTION.format(host_name(info)))
+        else:
+            # Not before: in check mode the task that would have made the swarm, and with it the token, may not have run.
+            if not (params["join_token"] and params["remote_addrs"]):
+                raise could_not(action, "it is no member yet, and that takes join_token and remote_addrs", "Give both")
+            if info["Swarm"]["LocalNodeState"] != "inactive":
+                leave(client, params["wait_timeout"])
+            remote_addr = join(client, params, action)
+        return verified(after, context._replace(remote_addr=remote_addr))
 
-    outcome = converge(observe, lambda current: desired_state(current, params), apply)
-    info = seen.pop("info")
-    if not converge.check:
-        info = verify(client, params, host_name(info))
-    member = info["Swarm"]["LocalNodeState"] != "inactive" and (outcome["before"]["member"] or not converge.check)
-    certificate = own_certificate(info) if member else None
+    outcome = converge(observe, lambda current, _context: desired_state(current, params), apply, verified)
+    context = outcome.context
+    certificate = own_certificate(context.info) if context.member else None
     return {
-        "changed": outcome["changed"],
-        "diff": outcome["diff"],
+        "changed": outcome.changed,
+        "diff": outcome.diff,
         "cluster_id": certificate.cluster_id if certificate else None,
-        "node_id": info["Swarm"].get("NodeID") if member else None,
-        **seen,
+        "node_id": context.info["Swarm"].get("NodeID") if context.member else None,
+        "remote_addr": context.remote_addr,
+        "warnings": context.warnings,
     }
 
 
 def main() -> None:
     """Run as a module."""
-    module = AnsibleModule(
-        argument_spec={**CONNECTION_OPTIONS, **OPTIONS},
-        supports_check_mode=True,
-    )
-    execute(module, run)
+    execute(AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True), run)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ node_id:
   returned: success
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
@@ -86,6 +86,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
 ACTION = "leave the swarm with host '{}'"
 
 
+class Context(NamedTuple):
+    """Who leaves, and whether at once instead of in good order."""
+
+    node_id: str | None
+    name: str
+    forced: bool
+
+
 def current_state(info: dict[str, Any]) -> dict[str, Any]:
     """Whether this host is a member, and its role."""
     if info["Swarm"]["LocalNodeState"] == "inactive":
@@ -93,7 +101,7 @@ def current_state(info: dict[str, Any]) -> dict[str, Any]:
     return {"member": True, "role": "manager" if is_manager(info) else "worker"}
 
 
-def desired_state(_current: dict[str, Any]) -> dict[str, Any]:
+def desired_state(_current: dict[str, Any], _context: Any) -> dict[str, Any]:
     """A member of no swarm."""
     return {"member": False}
 
@@ -122,22 +130,20 @@ def leave_in_order(client: Client, node_id: str, name: str, timeout: float) -> N
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """Leave, if nothing speaks against it."""
-    seen: dict[str, Any] = {}
 
-    def observe() -> tuple[Any, Any]:
+    def observe() -> tuple[Any, Context]:
         info = settled_info(client, params["wait_timeout"])
         reason = refusal(info, client)
         if reason and not params["force"]:
             raise could_not(ACTION.format(host_name(info)), reason, "Put that right first, or set force to leave whatever it costs")
-        seen["node_id"] = info["Swarm"].get("NodeID") or None
-        return current_state(info), (info, reason)
-
-    def apply(before: Any, _after: Any, context: Any) -> None:
-        (info, reason), name, timeout = context, host_name(context[0]), params["wait_timeout"]
         forced = bool(reason) or info["Swarm"]["LocalNodeState"] != "active"
+        return current_state(info), Context(info["Swarm"].get("NodeID") or None, host_name(info), forced)
+
+    def apply(before: Any, _after: Any, context: Context) -> None:
+        timeout, forced = params["wait_timeout"], context.forced
         if before["role"] == "manager" and not forced:
             try:
-                leave_in_order(client, info["Swarm"]["NodeID"], name, timeout)
+                leave_in_order(client, str(context.node_id), context.name, timeout)
             except SwarmError:
                 # Managers that leave at the same time may each have been allowed to, and find themselves the last one.
                 if not params["force"]:
@@ -147,12 +153,12 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
         wait_until(
             client.info,
             lambda info: info["Swarm"]["LocalNodeState"] == "inactive",
-            f"see host '{name}' outside the swarm",
+            f"see host '{context.name}' outside the swarm",
             timeout,
         )
 
     outcome = converge(observe, desired_state, apply)
-    return {"changed": outcome["changed"], "diff": outcome["diff"], "node_id": seen["node_id"]}
+    return {"changed": outcome.changed, "diff": outcome.diff, "node_id": outcome.context.node_id}
 
 
 def main() -> None:

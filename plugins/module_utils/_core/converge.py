@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, connect, no_engine
@@ -15,6 +15,25 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import E
 CONFLICT_ATTEMPTS = 3
 
 State = Any  # what is compared and shown as the diff: plain data in the user's own option words
+Context = Any  # what writing and the module's result need beside it: versions, whole specs, warnings
+
+
+class Outcome(NamedTuple):
+    """What a module's result is made of.
+
+    :ivar changed: something was written, or would be in check mode.
+    :ivar context: as it was observed last, or as C(apply) has left it; in check mode as it was observed.
+    """
+
+    changed: bool
+    before: State
+    after: State
+    context: Context
+
+    @property
+    def diff(self) -> dict[str, Any]:
+        """In Ansible's form."""
+        return {"before": self.before, "after": self.after}
 
 
 class Converge:
@@ -28,34 +47,36 @@ class Converge:
 
     def __call__(
         self,
-        observe: Callable[[], tuple[State, Any]],
-        desire: Callable[[State], State],
-        apply: Callable[[State, State, Any], None],
-    ) -> dict[str, Any]:
+        observe: Callable[[], tuple[State, Context]],
+        desire: Callable[[State, Context], State],
+        apply: Callable[[State, State, Context], Context],
+        verify: Callable[[State, Context], Context] | None = None,
+        observed: tuple[State, Context] | None = None,
+    ) -> Outcome:
         """Observe, compute, and write only what differs.
 
-        :param observe: returns (state, context); the context is what C(apply) needs to write (versions, whole specs).
+        :param observe: returns (state, context).
         :param desire: the pure function from the state that is to the one that should be; raises SwarmError on bad input.
-        :param apply: writes the difference; raises SwarmConflict when somebody else wrote meanwhile.
-        :returns: C(changed), C(before), C(after) and C(diff).
+        :param apply: writes the difference and waits for what it has written; returns the context as it is then, or None where it
+            is still that which was observed. Raises SwarmConflict when somebody else wrote meanwhile.
+        :param verify: waits for what is there already; called instead of C(apply) where nothing differs, and like it not in check mode.
+        :param observed: what was observed just now; it is read again only after a conflict.
+        :raises SwarmError: the last of the conflicts, too.
         """
         for attempt in range(CONFLICT_ATTEMPTS):
-            before, context = observe()
-            after = desire(before)
-            if before == after or self.check:
-                return outcome(before, after)
-            try:
-                apply(before, after, context)
-                return outcome(before, after)
-            except SwarmConflict:
-                if attempt + 1 == CONFLICT_ATTEMPTS:
-                    raise
+            before, context = observed if observed is not None and attempt == 0 else observe()
+            after = desire(before, context)
+            if not self.check:
+                try:
+                    seen = apply(before, after, context) if before != after else verify(after, context) if verify else None
+                except SwarmConflict as conflict:
+                    if attempt + 1 < CONFLICT_ATTEMPTS:
+                        continue
+                    # Not a conflict any more for one who converges several such objects.
+                    raise SwarmError(str(conflict), conflict.details) from conflict
+                context = context if seen is None else seen
+            return Outcome(before != after, before, after, context)
         raise AssertionError("unreachable")
-
-
-def outcome(before: State, after: State) -> dict[str, Any]:
-    """The common part of every module's result."""
-    return {"changed": before != after, "before": before, "after": after, "diff": {"before": before, "after": after}}
 
 
 def execute(

@@ -33,6 +33,10 @@ class Wanted(NamedTuple):
     # What the running engine has read, where that is known.
     read: Read | None
     running: bool
+    # New files that the engine's own validation could not check yet, because one of TLS that they name is not there.
+    unchecked: Files | None
+    # What daemon.json holds.
+    present: dict[str, Any]
 
     def text(self, present: str | None) -> str | None:
         """The file's text; that which is there where it says the same."""
@@ -44,10 +48,10 @@ class Wanted(NamedTuple):
         return configuration.serialise(self.options)
 
 
-def observe(host: Host, params: dict[str, Any], check: bool) -> tuple[State, Wanted]:
-    """What is, and what should be.
+def observe(host: Host, params: dict[str, Any]) -> tuple[State, Wanted]:
+    """What is, and what should be; nothing is written.
 
-    :param check: an earlier task of the same play may be the one that would make the files of TLS.
+    :param params: the options of daemon_config but C(path) and C(wait_timeout), which the host has.
     :raises SwarmError: the options are refused.
     """
     action = f"set the daemon options of '{host.name}'"
@@ -75,10 +79,15 @@ def observe(host: Host, params: dict[str, Any], check: bool) -> tuple[State, Wan
     needed, unread = what_is_needed(host, options, drop_in, read, present, params["renewed"]) if running else (configuration.NOTHING, [])
     if not running and units and params["apply"] != "none":
         needed = configuration.RESTART
-    wanted = Wanted(options, drop_in, needed, unread, previous_files(files, read if running else host.recorded()), read, running)
+    previous = previous_files(files, read if running else host.recorded())
+    wanted = Wanted(options, drop_in, needed, unread, previous, read, running, None, present)
     new = Files(wanted.text(files.options), drop_in)
-    if new != files and not (check and any(no_file(host, options.get(name)) for name in TLS_FILES)):
-        refuse(host, new, options, present)
+    if new != files:
+        # In check mode the task that would make the files of TLS may not have run.
+        if any(no_file(host, options.get(name)) for name in TLS_FILES):
+            wanted = wanted._replace(unchecked=new)
+        else:
+            refuse(host, new, options, present)
     if not units and needed == configuration.RESTART and params["apply"] == "restart":
         raise could_not(f"restart the engine of '{host.name}'", f"there is no unit {UNIT}", "Restart it, and run the task again")
     engine = (
@@ -136,8 +145,15 @@ def refuse(host: Host, files: Files, options: dict[str, Any], present: dict[str,
         raise could_not(f"apply the daemon options of '{host.name}' ({names})", cause, advice)
 
 
+def check_rest(host: Host, wanted: Wanted) -> None:
+    """Refuse, outside check mode, what could not be checked when it was observed."""
+    if wanted.unchecked is not None:
+        refuse(host, wanted.unchecked, wanted.options, wanted.present)
+
+
 def roll_out(host: Host, wanted: Wanted, after: State, apply: str) -> None:
     """Write the files, and let the engine read them if that is asked for."""
+    check_rest(host, wanted)
     new = Files(after["options"], after["drop_in"])
     todo = wanted.action if apply != "none" else configuration.NOTHING
     if todo != configuration.NOTHING and not docker_client.HAS_SDK:

@@ -213,19 +213,21 @@ def change_node(client: Client, node_id: str, change: dict[str, str], cached: li
     :param change: keys of the node's spec.
     :param cached: the nodes where they have just been read.
     """
-    looks = [cached] if cached else []
 
-    def observe() -> tuple[Any, Any]:
-        nodes = looks.pop() if looks else client.nodes()
+    def described(nodes: list[dict[str, Any]]) -> tuple[Any, Any]:
         node = lookup.find_node(nodes, node_id, "update node")
-        if change.get("Role") == "worker" and node["Spec"]["Role"] == "manager":
+        return node["Spec"], (node, nodes)
+
+    def desire(spec: Any, context: Any) -> Any:
+        node, nodes = context
+        if change.get("Role") == "worker" and spec["Role"] == "manager":
             refuse_demotion(nodes, node)
-        return node["Spec"], node
+        return {**spec, **change}
 
-    def apply(_before: Any, after: Any, node: Any) -> None:
-        client.node_update(node_id, node["Version"]["Index"], after)
+    def apply(_before: Any, after: Any, context: Any) -> None:
+        client.node_update(node_id, context[0]["Version"]["Index"], after)
 
-    Converge(check=False)(observe, lambda spec: {**spec, **change}, apply)
+    Converge(check=False)(lambda: described(client.nodes()), desire, apply, observed=described(cached) if cached else None)
 
 
 def demote_self(client: Client, node_id: str, title: str, timeout: float, change: dict[str, str] | None = None) -> None:

@@ -116,8 +116,11 @@ def test_files_of_tls_may_come_later_in_check_mode(host: Machine) -> None:
     host.refused = "no such file"
     options = {"tlsverify": True, "tlscacert": "/ca.pem", "tlscert": "/cert.pem", "tlskey": "/key.pem"}
     assert run(host, options, check=True)["changed"]
-    with pytest.raises(SwarmError, match="no such file"):
-        run(host, options)
+    before = host.snapshot()
+    for apply in ("none", "reload", "restart"):
+        with pytest.raises(SwarmError, match="no such file"):
+            run(host, options, apply=apply)
+    assert host.snapshot() == before
 
 
 def test_only_root_may(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
