@@ -36,8 +36,9 @@ attributes:
 options:
   options:
     description:
-      - Options of the Docker Engine, in the words of C(daemon.json).
+      - Options of the Docker Engine, using C(daemon.json) key names.
       - An option that is given replaces that option whole. One that is V(null) is taken out.
+      - C(insecure-registries) is completed with V(127.0.0.0/8) and V(::1/128), which engines from 29.10 on trust only if they are listed.
     type: dict
     default: {}
   exclusive:
@@ -80,9 +81,6 @@ options:
 notes:
   - Needs root.
   - The Docker SDK for Python is needed only where an engine is reloaded or restarted.
-seealso:
-  - plugin: apiary.swarm.daemon_problems
-    plugin_type: filter
 """
 
 EXAMPLES = r"""
@@ -131,7 +129,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, connect
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute_on_host
-from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration, rollout
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration, redaction, rollout
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import Host
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -178,7 +176,7 @@ def run(params: dict[str, Any], converge: Converge, host: Host | None = None) ->
 def main() -> None:
     """Run as a module."""
     module = AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True)
-    module.no_log_values = configuration.secrets(module.params["options"])
+    module.no_log_values = redaction.secrets(module.params["options"])
     execute_on_host(module, run)
 
 

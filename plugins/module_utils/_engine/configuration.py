@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pure functions on the Docker Engine's options: merge, compare, classify, conceal; and on the text of its unit."""
+"""Pure functions on the Docker Engine's options: merge, compare, classify; and on the text of its unit."""
 
 from __future__ import annotations
 
@@ -10,38 +10,10 @@ import re
 import shlex
 from typing import Any, Iterator
 
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import reload_suffices
+
 NOTHING, RELOAD, RESTART = "nothing", "reload", "restart"
-
-# What SIGHUP changes, and what it also takes back when the option has gone from the file: each was set, changed and
-# removed on engine 26.1.5, and read back from /info and from the attributes of the event "daemon reload". The others keep
-# their value when they go: moby's daemon/reload.go asks IsValueSet, or whether the new value is empty.
-# authorization-plugins is reloaded, too, but one that does not answer ends the daemon (log.Fatalf in reloadConfig).
-RELOADED = {
-    "debug": False,
-    "default-cgroupns-mode": False,
-    "default-ipc-mode": False,
-    "default-runtime": False,
-    "default-shm-size": False,
-    "features": True,
-    "insecure-registries": False,
-    "labels": False,
-    "max-concurrent-downloads": True,
-    "max-concurrent-uploads": True,
-    "max-download-attempts": True,
-    "network-diagnostic-port": True,
-    "registry-mirrors": False,
-    "runtimes": False,
-    "shutdown-timeout": False,
-}
-# Of the features, only this one is looked at each time; containerd-snapshotter and cdi are when the engine starts.
-RELOADED_FEATURES = {"buildkit"}
-
-CONCEALED = "********"
-SECRET_NAME = re.compile(
-    r"token|passw(or)?d|passphrase|secret|credential|(api|access|private|auth|signing|encryption|account)[-_.]?key", re.I
-)
-# Up to the last @, because passwords are written with one, too; and without a scheme if there is a colon before it.
-USER_INFO = re.compile(r"//[^/\s\"']+@|(?<![^\s\"',=])[^/\s\"'@:]+:[^/\s\"']*@")
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 # -- daemon.json
@@ -63,8 +35,19 @@ def parse(content: str | None) -> dict[str, Any]:
 
 def merge(present: dict[str, Any], options: dict[str, Any], exclusive: bool) -> dict[str, Any]:
     """What the file should hold: an option that is given replaces that option whole, null takes it out."""
-    merged = options if exclusive else {**present, **options}
+    given = {name: completed(name, value) for name, value in options.items()}
+    merged = given if exclusive else {**present, **given}
     return {name: value for name, value in merged.items() if value is not None}
+
+
+def completed(name: str, value: Any) -> Any:
+    """An option's value with what every engine takes for granted and newer ones want to be told.
+
+    From 29.10 on registries on loopback are trusted without TLS only as long as C(insecure-registries) is not set, not even to C([]).
+    """
+    if name != "insecure-registries" or not isinstance(value, list):
+        return value
+    return [*value, *(network for network in LOOPBACK if network not in value)]
 
 
 def same(one: Any, other: Any) -> bool:
@@ -82,65 +65,7 @@ def needed(read: dict[str, Any], wanted: dict[str, Any]) -> str:
     names = differing(read, wanted)
     if not names:
         return NOTHING
-    return RELOAD if all(reload_suffices(name, read, wanted) for name in names) else RESTART
-
-
-def reload_suffices(name: str, read: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """SIGHUP brings this option from the one value to the other."""
-    if name not in RELOADED or (name not in wanted and not RELOADED[name]):
-        return False
-    if name == "features":
-        return set(differing(dict_or_empty(read.get(name)), dict_or_empty(wanted.get(name)))) <= RELOADED_FEATURES
-    return True
-
-
-def dict_or_empty(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-# -- what nobody should read
-def conceal(name: str, value: Any) -> Any:
-    """A value as it may be shown: without what looks like a secret, and without the credentials of URLs."""
-    if isinstance(value, dict):
-        return {key: conceal(str(key), item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [conceal(name, item) for item in value]
-    if SECRET_NAME.search(name) and value not in (None, "", True, False):
-        return CONCEALED
-    if not isinstance(value, str):
-        return value
-    if name.endswith("-proxy"):
-        value = re.sub(r"^[^/\s]+@", f"{CONCEALED}@", value)
-    key, equals, rest = value.partition("=")
-    if equals and SECRET_NAME.search(key) and rest:
-        return f"{key}={CONCEALED}"
-    return USER_INFO.sub(f"//{CONCEALED}@", value)
-
-
-def conceal_text(content: str) -> str:
-    """A file that is no JSON, as it may be shown."""
-    hidden = re.sub(rf'("[^"]*(?:{SECRET_NAME.pattern})[^"]*"\s*:\s*)("[^"]*"?|[^\s,}}]+)', rf'\g<1>"{CONCEALED}"', content, flags=re.I)
-    return USER_INFO.sub(f"//{CONCEALED}@", hidden)
-
-
-def secrets(value: Any, name: str = "") -> set[str]:
-    """The strings in options that may not be shown."""
-    if isinstance(value, dict):
-        return {one for key, item in value.items() for one in secrets(item, str(key))}
-    if isinstance(value, list):
-        return {one for item in value for one in secrets(item, name)}
-    found = {str(value)} if conceal(name, value) != value else set()
-    for content in list(found):
-        found |= {one.strip("/@") for one in USER_INFO.findall(content)} | {content.partition("=")[2]}
-    # A shorter one would be found in many a word.
-    return {one for one in found if len(one) > 3}
-
-
-def without_secrets(words: str, *options: dict[str, Any]) -> str:
-    """Words of the engine, in which it may have repeated an option."""
-    for one in sorted({secret for some in options for secret in secrets(some)}, key=len, reverse=True):
-        words = words.replace(one, CONCEALED)
-    return USER_INFO.sub(f"//{CONCEALED}@", words)
+    return RELOAD if all(reload_suffices(name, read.get(name), wanted.get(name), name not in wanted) for name in names) else RESTART
 
 
 # -- the unit
@@ -248,9 +173,10 @@ START_FAILED = ("failed to start daemon", "unable to configure the Docker daemon
 
 
 def message_of(line: str) -> str:
-    """What a line of the engine's log says; logrus writes C(level=error msg="...")."""
-    found = re.search(r'\bmsg="((?:\\.|[^"\\])*)"', line)
-    words = re.sub(r"\\(.)", r"\1", found.group(1)) if found else line
+    """What a line of the engine's log says; logrus writes C(level=error msg="..."), newer engines the reason beside it, C(error="...")."""
+    message, reason = (re.search(rf'\b{field}="((?:\\.|[^"\\])*)"', line) for field in ("msg", "error"))
+    parts = [re.sub(r"\\(.)", r"\1", found.group(1)).strip() for found in (message, reason) if found]
+    words = ": ".join(parts) if message else line
     for wrapping in WRAPPINGS:
         words = re.sub(wrapping, "", words)
     return words.strip().rstrip(".")

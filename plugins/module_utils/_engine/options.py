@@ -1,29 +1,177 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of the Docker Engine (daemon.json, 20.10 to 29): their types, and what is refused before anything is written.
+"""The options of the Docker Engine (daemon.json, 20.10 to 29): one table, from which all that is known of an option is derived.
 
-Much of what is wrong here passes C(dockerd --validate), and the engine then does not start.
+Much of what is refused here passes C(dockerd --validate), and the engine then does not start.
 """
 
 from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import re
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Iterator, NamedTuple, Tuple
 from urllib.parse import urlsplit
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._engine.configuration import conceal
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import checks
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.checks import Check, Problem, each, mapping, matching, shown
 
-# A cause and what to do.
-Problem = Tuple[str, str]
-Check = Callable[[Any], "Iterator[Problem]"]
+# An engine's version; None where it is not known, and then nothing is refused that some engine takes.
+Version = Tuple[int, ...]
+# (all options, version) -> what is wrong with this one beside the others.
+Rule = Callable[["dict[str, Any]", "Version | None"], "Iterator[Problem]"]
 
 PID_FILES = ("/run/docker.pid", "/var/run/docker.pid")
 SOCKETS = ("unix://", "unix:///run/docker.sock", "unix:///var/run/docker.sock")
 TLS_FILES = ("tlscacert", "tlscert", "tlskey")
+TAKE_OUT = "to null to take it out"
+
+# What SIGHUP changes, and what it also takes back when the option has gone from the file: each was set, changed and
+# removed on engine 26.1.5, and read back from /info and from the attributes of the event "daemon reload". The others keep
+# their value when they go: moby's daemon/reload.go asks IsValueSet, or whether the new value is empty.
+# authorization-plugins is reloaded, too, but one that does not answer ends the daemon (log.Fatalf in reloadConfig).
+RESTARTS, SETS, TAKES_BACK = "restart", "reload", "reload, also without it"
+# Of the features, only this one is looked at each time; containerd-snapshotter and cdi are when the engine starts.
+RELOADED_FEATURES = {"buildkit"}
+
+
+# -- what does not go together
+def live_restore(options: dict[str, Any], version: Version | None) -> Iterator[Problem]:
+    if options["live-restore"] is True:
+        yield "Swarm does not work with it", f"Set it to false, or {TAKE_OUT}"
+
+
+def firewall_backend(options: dict[str, Any], version: Version | None) -> Iterator[Problem]:
+    """Swarm refuses nftables unless, since 29.6, it is told to use it or no firewall is made at all."""
+    if options["firewall-backend"] != "nftables":
+        return
+    if version is not None and version < (29, 6):
+        yield "Swarm does not work with nftables before engine 29.6", f"Set it to iptables, or {TAKE_OUT}"
+    elif options.get("iptables") is not False and dict_or_empty(options.get("features")).get("swarm-nftables") is not True:
+        yield "Swarm does not work with nftables unless it is told to", "Set features.swarm-nftables to true, too, or set it to iptables"
+
+
+def gateways(options: dict[str, Any], version: Version | None) -> Iterator[Problem]:
+    if options.get("host-gateway-ip") is not None:
+        yield "it does not go together with host-gateway-ip", "Leave one of the two out"
+    given = options["host-gateway-ips"]
+    families = [ipaddress.ip_address(one).version for one in given if not list(checks.IP(one))] if isinstance(given, list) else []
+    for family in sorted({one for one in families if families.count(one) > 1}):
+        yield f"it has more than one IPv{family} address", "Give one of each family at most"
+
+
+def verified(options: dict[str, Any], version: Version | None) -> Iterator[Problem]:
+    missing = [name for name in TLS_FILES if not options.get(name)]
+    if options["tlsverify"] is True and missing:
+        yield f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", "Give the three files of TLS"
+
+
+def listeners(options: dict[str, Any], version: Version | None) -> Iterator[Problem]:
+    """What would give the host away, or hide the engine from its own host."""
+    given = options["hosts"]
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given) or not given:
+        return
+    exposed = [one for one in given if one.startswith("tcp://") and not is_loopback(one)]
+    if exposed and options.get("tlsverify") is not True:
+        cause = f"whoever reaches {shown(exposed[0])} would be root on this host"
+        yield cause, "Set tlsverify, tlscacert, tlscert and tlskey, too, or listen on 127.0.0.1 only"
+    if not any(one in SOCKETS or one.startswith("fd://") for one in given):
+        yield "nothing on this host would find the engine without its socket", "Add unix:///var/run/docker.sock"
+
+
+def is_loopback(listener: str) -> bool:
+    """A C(tcp://) address that only this host reaches."""
+    try:
+        host = urlsplit(listener).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# -- the table
+class Option(NamedTuple):
+    """What is known of an option.
+
+    :ivar check: what its value may be.
+    :ivar reload: what brings it to the engine: RESTARTS, SETS (a reload, but not where the option goes) or TAKES_BACK.
+    :ivar since: the first version that knows it, where that is later than 20.10.
+    :ivar until: the first version that does not know it any more.
+    :ivar rule: what does not go together with it.
+    """
+
+    check: Check
+    reload: str = RESTARTS
+    since: Version = ()
+    until: Version | None = None
+    rule: Rule | None = None
+
+
+def alike(option: Option, names: str) -> dict[str, Option]:
+    """Rows of options that only differ in their names."""
+    return dict.fromkeys(names.split(), option)
+
+
+COUNT = checks.integer()
+TEXT, PATH = checks.text, checks.PATH
+OPTIONS: dict[str, Option] = {
+    **alike(Option(checks.boolean), "allow-direct-routing cri-containerd experimental icc init ip-forward ip-forward-no-drop ip-masq"),
+    **alike(Option(checks.boolean), "ip6tables iptables ipv6 no-new-privileges raw-logs rootless selinux-enabled tls userland-proxy"),
+    **alike(Option(COUNT), "cpu-rt-period cpu-rt-runtime mtu network-control-plane-mtu swarm-raft-election-tick swarm-raft-heartbeat-tick"),
+    **alike(Option(TEXT), "bridge cgroup-parent containerd containerd-namespace containerd-plugins-namespace group log-driver"),
+    **alike(Option(TEXT), "storage-driver swarm-default-advertise-addr userns-remap"),
+    **alike(Option(PATH), "data-root exec-root init-path tlscacert tlscert tlskey userland-proxy-path"),
+    **alike(Option(checks.STRINGS), "allow-nondistributable-artifacts authorization-plugins dns-opts dns-search"),
+    **alike(Option(checks.PAIRS), "exec-opts node-generic-resources storage-opts"),
+    **alike(Option(checks.INTERFACE), "bip bip6"),
+    **alike(Option(checks.CIDR), "fixed-cidr fixed-cidr-v6"),
+    **alike(Option(checks.IP), "default-gateway default-gateway-v6 host-gateway-ip ip"),
+    **alike(Option(COUNT, TAKES_BACK), "max-concurrent-downloads max-concurrent-uploads max-download-attempts"),
+    "api-cors-header": Option(TEXT, until=(29,)),
+    "bridge-accept-fwmark": Option(checks.MARK),
+    "builder": Option(mapping(checks.anything, ("gc", "entitlements", "features"))),
+    "cdi-spec-dirs": Option(each(PATH)),
+    "debug": Option(checks.boolean, SETS),
+    "default-address-pools": Option(each(checks.address_pool)),
+    "default-cgroupns-mode": Option(checks.choice("host", "private"), SETS),
+    "default-ipc-mode": Option(checks.choice("private", "shareable"), SETS),
+    "default-network-opts": Option(mapping(mapping(TEXT))),
+    "default-runtime": Option(TEXT, SETS),
+    "default-shm-size": Option(checks.SIZE, SETS),
+    "default-stop-timeout": Option(COUNT, SETS, since=(29,)),
+    "default-ulimits": Option(checks.ulimits),
+    "dns": Option(each(checks.IP)),
+    "features": Option(mapping(checks.boolean), TAKES_BACK),
+    "firewall-backend": Option(checks.choice("iptables", "nftables"), since=(29,), rule=firewall_backend),
+    "host-gateway-ips": Option(each(checks.IP), rule=gateways),
+    "hosts": Option(
+        each(matching(checks.is_listener, "an address to listen on", "Begin it with unix://, tcp:// or fd://")), rule=listeners
+    ),
+    "insecure-registries": Option(
+        each(matching(checks.is_registry, "a registry or a network", "Write host:port or a network, without http://")), SETS
+    ),
+    "labels": Option(checks.labels, SETS),
+    "live-restore": Option(checks.boolean, rule=live_restore),
+    "log-format": Option(checks.choice("text", "json")),
+    "log-level": Option(checks.choice("trace", "debug", "info", "warn", "error", "fatal", "panic")),
+    "log-opts": Option(mapping(checks.string)),
+    "metrics-addr": Option(matching(checks.is_host_port, "an address with a port", "Write, for example, 127.0.0.1:9323")),
+    "min-api-version": Option(checks.API, since=(29,)),
+    "network-diagnostic-port": Option(checks.integer(0, 65535), TAKES_BACK),
+    "nri-opts": Option(checks.nri, SETS, since=(29,)),
+    "oom-score-adjust": Option(checks.integer(-1000, 1000), until=(26,)),
+    "pidfile": Option(matching(lambda one: one in PID_FILES, "where this collection finds the engine", "Leave it out")),
+    "proxies": Option(mapping(checks.string, ("http-proxy", "https-proxy", "no-proxy")), since=(23,)),
+    "registry-mirrors": Option(each(checks.mirror), SETS),
+    "runtimes": Option(checks.runtimes, SETS),
+    "seccomp-profile": Option(
+        matching(lambda one: one in ("builtin", "unconfined") or one.startswith("/"), "a profile", "Use builtin or a path")
+    ),
+    "shutdown-timeout": Option(checks.integer(-1), SETS),
+    "tlsverify": Option(checks.boolean, rule=verified),
+}
 
 # Names that an option has had, or has elsewhere.
 OTHER_NAMES = {
@@ -37,284 +185,95 @@ OTHER_NAMES = {
 LEGACY_CLUSTER = ("cluster-store", "cluster-store-opts", "cluster-advertise")
 
 
-def kind_of(value: Any) -> str:
-    """A value's type, as YAML's reader calls it."""
-    kinds = ((bool, "a boolean"), (int, "a number"), (float, "a number"), (str, "a string"), (list, "a list"), (dict, "a dictionary"))
-    return next((name for kind, name in kinds if isinstance(value, kind)), "nothing")
+# -- what follows from it
+def parse_version(text: str | None) -> Version | None:
+    """The numbers of an engine's version such as C(29.7.2) or C(26.1.5+dfsg1); None where there are none."""
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text or "")
+    return tuple(int(one) for one in found.groups() if one) if found else None
 
 
-def shown(value: Any) -> str:
-    """A value for a sentence, without credentials."""
-    return f"'{conceal('', str(value))[:80]}'"
+def version_matters(options: dict[str, Any]) -> bool:
+    """Whether another engine may judge these options otherwise."""
+    rows = [OPTIONS[name] for name, value in options.items() if value is not None and name in OPTIONS]
+    return any(row.since or row.until for row in rows)
 
 
-# -- types
-def boolean(value: Any) -> Iterator[Problem]:
-    if not isinstance(value, bool):
-        yield f"it is {kind_of(value)} and must be a boolean", "Write true or false, without quotes"
+def reload_suffices(name: str, read: Any, wanted: Any, gone: bool) -> bool:
+    """SIGHUP brings this option from the value that the engine has read to the one that is wanted.
+
+    :param gone: the option is not wanted any more.
+    """
+    row = OPTIONS.get(name)
+    if row is None or row.reload == RESTARTS or (gone and row.reload != TAKES_BACK):
+        return False
+    if name == "features":
+        old, new = dict_or_empty(read), dict_or_empty(wanted)
+        differing = {key for key in {*old, *new} if json.dumps(old.get(key)) != json.dumps(new.get(key))}
+        return differing <= RELOADED_FEATURES
+    return True
 
 
-def integer(least: int | None = 0, most: int | None = None) -> Check:
-    def check(value: Any) -> Iterator[Problem]:
-        if isinstance(value, bool) or not isinstance(value, int):
-            yield f"it is {kind_of(value)} and must be an integer", "Write the number without quotes, unit and fraction"
-        elif (least is not None and value < least) or (most is not None and value > most):
-            yield f"{value} is out of range", f"Use {f'{least} to {most}' if most is not None else f'{least} or more'}"
-
-    return check
+def dict_or_empty(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def text(value: Any) -> Iterator[Problem]:
-    if not isinstance(value, str):
-        yield f"it is {kind_of(value)} and must be a string", "Put the value into quotes"
-    elif not value.strip():
-        yield "it is empty", "Give a value, or null to take the option out"
+def problems(
+    given: dict[str, Any], merged: dict[str, Any], allow_unknown: bool, host: str | None = None, version: Version | None = None
+) -> list[str]:
+    """What is wrong with options, each problem a sentence, and each once.
+
+    :param given: the options that are asked for, which are looked at one by one.
+    :param merged: all that would be in the file, which are looked at together.
+    :param host: for the sentences.
+    """
+    place = f" of host '{host}'" if host else ""
+    found = [*value_problems(given, allow_unknown, version), *joint_problems(merged, version)]
+    words = [str(could_not(f"set daemon option '{name}'{place}", cause, advice)) for name, (cause, advice) in found]
+    return list(dict.fromkeys(words))
 
 
-def string(value: Any) -> Iterator[Problem]:
-    """A text that may be empty."""
-    if not isinstance(value, str):
-        yield from text(value)
-
-
-def matching(test: Callable[[str], Any], what: str, advice: str) -> Check:
-    """A string that passes a test; one that raises ValueError has not."""
-
-    def check(value: Any) -> Iterator[Problem]:
-        wrong_type = list(text(value))
-        yield from wrong_type
-        if not wrong_type:
-            try:
-                fine = test(value)
-            except ValueError:
-                fine = False
-            if not fine:
-                yield f"{shown(value)} is not {what}", advice
-
-    return check
-
-
-def choice(*values: str) -> Check:
-    return matching(lambda value: value in values, "a value that it can have", f"Use {', '.join(values[:-1])} or {values[-1]}")
-
-
-def each(check: Check) -> Check:
-    def check_list(value: Any) -> Iterator[Problem]:
-        if not isinstance(value, list):
-            yield f"it is {kind_of(value)} and must be a list", "Write a list, also of one item"
-            return
-        for number, item in enumerate(value, 1):
-            for cause, advice in check(item):
-                yield f"item {number}: {cause}", advice
-
-    return check_list
-
-
-def mapping(check: Check, keys: tuple[str, ...] = ()) -> Check:
-    def check_mapping(value: Any) -> Iterator[Problem]:
-        if not isinstance(value, dict):
-            yield f"it is {kind_of(value)} and must be a dictionary", "Write key: value below it"
-            return
-        for key, item in value.items():
-            if keys and key not in keys:
-                yield f"it has no key '{key}'", f"Use {', '.join(keys)}"
-                continue
-            for cause, advice in check(item):
-                yield f"key '{key}': {cause}", advice
-
-    return check_mapping
-
-
-def anything(value: Any) -> Iterator[Problem]:
-    return iter(())
-
-
-def is_host_port(value: str) -> bool:
-    host, colon, port = value.rpartition(":")
-    return bool(host and colon and port.isdigit() and int(port) < 65536)
-
-
-def is_registry(value: str) -> bool:
-    """C(host[:port]) or a network."""
-    return "://" not in value and (
-        bool(re.fullmatch(r"[\w.\-]+(:\d+)?|\[[\da-fA-F:]+\](:\d+)?", value)) or "/" in value and is_network(value)
-    )
-
-
-def is_network(value: str) -> bool:
-    return "/" in value and bool(ipaddress.ip_network(value, strict=False))
-
-
-def is_interface(value: str) -> bool:
-    """An address with its network's prefix; the network's own address fails at the engine's start."""
-    one = ipaddress.ip_interface(value)
-    return "/" in value and (one.network.num_addresses <= 2 or one.ip != one.network.network_address)
-
-
-def is_listener(value: str) -> bool:
-    scheme, found, rest = value.partition("://")
-    return bool(found) and (scheme == "fd" or scheme == "unix" or scheme == "tcp" and bool(rest))
-
-
-# -- options with a shape of their own
-def labels(value: Any) -> Iterator[Problem]:
-    problems = list(each(matching(lambda one: re.match(r"[^=\s]+=", one), "of the form key=value", "Write key=value"))(value))
-    yield from problems
-    if not problems:
-        names = [one.split("=", 1)[0] for one in value]
-        for name in sorted({one for one in names if names.count(one) > 1}):
-            yield f"key '{name}' is there more than once", "Leave one of them"
-
-
-def address_pool(value: Any) -> Iterator[Problem]:
-    if not isinstance(value, dict) or set(value) != {"base", "size"}:
-        yield "it must be a dictionary of base and size", "Write, for example, {base: 172.30.0.0/16, size: 24}"
-        return
-    problems = list(CIDR(value["base"])) + list(integer()(value["size"]))
-    yield from problems
-    if not problems:
-        network = ipaddress.ip_network(value["base"], strict=False)
-        if not network.prefixlen <= value["size"] <= network.max_prefixlen:
-            yield f"size {value['size']} does not fit into {shown(value['base'])}", f"Use {network.prefixlen} to {network.max_prefixlen}"
-
-
-def ulimits(value: Any) -> Iterator[Problem]:
-    advice = "Write, for example, nofile: {Name: nofile, Soft: 1024, Hard: 4096}"
-    if not isinstance(value, dict):
-        yield f"it is {kind_of(value)} and must be a dictionary", advice
-        return
-    for name, limit in value.items():
-        if not isinstance(limit, dict) or set(limit) != {"Name", "Hard", "Soft"}:
-            yield f"limit '{name}' must be a dictionary of Name, Hard and Soft", advice
-        elif limit["Name"] != name:
-            yield f"limit '{name}' has another Name", advice
-        elif list(integer(-1)(limit["Hard"])) + list(integer(-1)(limit["Soft"])):
-            yield f"Hard and Soft of limit '{name}' must be integers", advice
-        elif limit["Hard"] != -1 and not 0 <= limit["Soft"] <= limit["Hard"]:
-            yield f"Soft of limit '{name}' is above Hard", advice
-
-
-def runtimes(value: Any) -> Iterator[Problem]:
-    yield from mapping(mapping(anything))(value)
-    for name, one in value.items() if isinstance(value, dict) else ():
-        if isinstance(one, dict) and bool(one.get("path")) == bool(one.get("runtimeType")):
-            yield f"runtime '{name}' must have either path or runtimeType", "Give one of the two"
-        if name == "runc":
-            yield "the runtime 'runc' is the engine's own", "Give yours another name"
-
-
-STRINGS = each(text)
-PAIRS = each(matching(lambda one: re.match(r"[^=\s]+=.", one), "of the form name=value", "Write name=value"))
-CIDR = matching(is_network, "a network in CIDR notation", "Write, for example, 172.30.0.0/16")
-INTERFACE = matching(is_interface, "the address of the bridge with its prefix", "Write, for example, 172.30.0.1/24")
-IP = matching(ipaddress.ip_address, "an IP address", "Write an address without a prefix")
-PATH = matching(lambda one: one.startswith("/"), "an absolute path", "Begin it with /")
-URL = matching(lambda one: urlsplit(one).scheme in ("http", "https") and urlsplit(one).netloc, "a URL", "Begin it with https:// or http://")
-
-# The options whose type says it all.
-BY_TYPE: tuple[tuple[Check, str], ...] = (
-    (
-        boolean,
-        "allow-direct-routing cri-containerd debug experimental icc init ip-forward ip-forward-no-drop ip-masq ip6tables iptables ipv6",
-    ),
-    (boolean, "live-restore no-new-privileges raw-logs rootless selinux-enabled tls tlsverify userland-proxy"),
-    (integer(), "cpu-rt-period cpu-rt-runtime max-concurrent-downloads max-concurrent-uploads max-download-attempts"),
-    (integer(), "mtu network-control-plane-mtu swarm-raft-election-tick swarm-raft-heartbeat-tick"),
-    (text, "api-cors-header bridge bridge-accept-fwmark cgroup-parent containerd containerd-namespace containerd-plugins-namespace"),
-    (text, "default-runtime group log-driver storage-driver swarm-default-advertise-addr userns-remap"),
-    (PATH, "data-root exec-root init-path tlscacert tlscert tlskey userland-proxy-path"),
-    (STRINGS, "allow-nondistributable-artifacts authorization-plugins dns-opts dns-search"),
-    (PAIRS, "exec-opts node-generic-resources storage-opts"),
-    (INTERFACE, "bip bip6"),
-    (CIDR, "fixed-cidr fixed-cidr-v6"),
-    (IP, "default-gateway default-gateway-v6 host-gateway-ip ip"),
-    (each(IP), "dns host-gateway-ips"),
-)
-CHECKS: dict[str, Check] = {
-    **{name: check for check, names in BY_TYPE for name in names.split()},
-    "builder": mapping(anything, ("gc", "entitlements")),
-    "cdi-spec-dirs": each(PATH),
-    "default-address-pools": each(address_pool),
-    "default-cgroupns-mode": choice("host", "private"),
-    "default-ipc-mode": choice("private", "shareable"),
-    "default-network-opts": mapping(mapping(text)),
-    "default-shm-size": matching(lambda one: re.fullmatch(r"(?i)\d+(\.\d+)? ?[kmgt]?i?b?", one), "a size", 'Write, for example, "64M"'),
-    "default-ulimits": ulimits,
-    "features": mapping(boolean),
-    "firewall-backend": choice("iptables", "nftables"),
-    "hosts": each(matching(is_listener, "an address to listen on", "Begin it with unix://, tcp:// or fd://")),
-    "insecure-registries": each(matching(is_registry, "a registry or a network", "Write host:port or a network, without http://")),
-    "labels": labels,
-    "log-format": choice("text", "json"),
-    "log-level": choice("debug", "info", "warn", "error", "fatal"),
-    "log-opts": mapping(string),
-    "metrics-addr": matching(is_host_port, "an address with a port", "Write, for example, 127.0.0.1:9323"),
-    "network-diagnostic-port": integer(0, 65535),
-    "oom-score-adjust": integer(-1000, 1000),
-    "pidfile": matching(lambda one: one in PID_FILES, "where this collection finds the engine", "Leave it out"),
-    "proxies": mapping(string, ("http-proxy", "https-proxy", "no-proxy")),
-    "registry-mirrors": each(URL),
-    "runtimes": runtimes,
-    "seccomp-profile": matching(lambda one: one in ("builtin", "unconfined") or one.startswith("/"), "a profile", "Use builtin or a path"),
-    "shutdown-timeout": integer(-1),
-}
-
-
-# -- all options
-def unknown(name: str) -> Problem:
-    """The problem of an option that is in no table."""
-    if name in LEGACY_CLUSTER:
-        return "it belongs to the swarm of before Docker 1.12 and does not go with Swarm mode", "Leave it out"
-    advice = "Correct its name, or set allow_unknown"
-    plain = name.lower().replace("_", "-")
-    close = [OTHER_NAMES[plain]] if plain in OTHER_NAMES else difflib.get_close_matches(plain, CHECKS, 1)
-    return "this collection knows no such option of the Docker Engine", f"Did you mean '{close[0]}'? {advice}" if close else advice
-
-
-def value_problems(options: dict[str, Any], allow_unknown: bool) -> Iterator[tuple[str, Problem]]:
+def value_problems(options: dict[str, Any], allow_unknown: bool, version: Version | None = None) -> Iterator[tuple[str, Problem]]:
     """What is wrong with options one by one; those that are null are taken out and need no check."""
     for name, value in sorted(options.items(), key=lambda item: str(item[0])):
+        row = OPTIONS.get(name)
         if value is None:
             continue
-        if name in CHECKS:
-            for problem in CHECKS[name](value):
+        if row is not None:
+            for problem in (*age_problems(row, version), *row.check(value)):
                 yield name, problem
         elif not allow_unknown or name in LEGACY_CLUSTER:
             yield str(name), unknown(str(name))
 
 
-def is_loopback(listener: str) -> bool:
-    """A C(tcp://) address that only this host reaches."""
-    try:
-        host = urlsplit(listener).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def joint_problems(options: dict[str, Any]) -> Iterator[tuple[str, Problem]]:
-    """What is wrong with options as a whole: what Swarm refuses, and what would give the host away."""
-    if options.get("live-restore") is True:
-        yield "live-restore", ("Swarm does not work with it", "Set it to false, or to null to take it out")
-    if options.get("firewall-backend") == "nftables":
-        yield "firewall-backend", ("Swarm does not work with nftables", "Set it to iptables, or to null to take it out")
-    verified = options.get("tlsverify") is True
-    missing = [name for name in TLS_FILES if not options.get(name)]
-    if verified and missing:
-        yield "tlsverify", (f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", "Give the three files of TLS")
-    listeners = options.get("hosts")
-    if not isinstance(listeners, list) or not all(isinstance(one, str) for one in listeners) or not listeners:
+def age_problems(row: Option, version: Version | None) -> Iterator[Problem]:
+    """An engine that does not know the option yet, or not any more."""
+    if version is None:
         return
-    exposed = [one for one in listeners if one.startswith("tcp://") and not is_loopback(one)]
-    if exposed and not verified:
-        cause = f"whoever reaches {shown(exposed[0])} would be root on this host"
-        yield "hosts", (cause, "Set tlsverify, tlscacert, tlscert and tlskey, too, or listen on 127.0.0.1 only")
-    if not any(one in SOCKETS or one.startswith("fd://") for one in listeners):
-        yield "hosts", ("nothing on this host would find the engine without its socket", "Add unix:///var/run/docker.sock")
+    if version < row.since:
+        yield f"the engine is {written(version)}, and the option came with {written(row.since)}", "Leave it out, or upgrade the engine"
+    if row.until is not None and version >= row.until:
+        yield f"the engine is {written(version)}, and the option went with {written(row.until)}", "Leave it out"
 
 
-def sentences(problems: list[tuple[str, Problem]], host: str | None) -> list[str]:
-    """Problems in words, each once."""
-    place = f" of host '{host}'" if host else ""
-    words = [str(could_not(f"set daemon option '{name}'{place}", cause, advice)) for name, (cause, advice) in problems]
-    return list(dict.fromkeys(words))
+def written(version: Version) -> str:
+    """C(29.7.2), C(29.0)."""
+    return ".".join(str(one) for one in (version if len(version) > 1 else (*version, 0)))
+
+
+def joint_problems(options: dict[str, Any], version: Version | None = None) -> Iterator[tuple[str, Problem]]:
+    """What is wrong with options as a whole: what Swarm refuses, and what would give the host away."""
+    for name in sorted(options, key=str):
+        row = OPTIONS.get(name)
+        if row is not None and row.rule is not None and options[name] is not None:
+            for problem in row.rule(options, version):
+                yield name, problem
+
+
+def unknown(name: str) -> Problem:
+    """The problem of an option that is not in the table."""
+    if name in LEGACY_CLUSTER:
+        return "it belongs to the swarm of before Docker 1.12 and does not go with Swarm mode", "Leave it out"
+    advice = "Correct its name, or set allow_unknown"
+    plain = name.lower().replace("_", "-")
+    close = [OTHER_NAMES[plain]] if plain in OTHER_NAMES else difflib.get_close_matches(plain, OPTIONS, 1)
+    return "this collection knows no such option of the Docker Engine", f"Did you mean '{close[0]}'? {advice}" if close else advice

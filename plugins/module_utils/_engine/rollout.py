@@ -11,7 +11,8 @@ from typing import Any, Dict, NamedTuple
 from ansible_collections.apiary.swarm.plugins.module_utils._core import client as docker_client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration
-from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import TLS_FILES, joint_problems, sentences, value_problems
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import TLS_FILES, problems, version_matters
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.redaction import redact, redact_text, without_secrets
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import LOOK_AT_THE_LOG, UNIT, Files, Host, Read
 
 # options and drop_in (texts of files) and engine (in words): what is compared.
@@ -69,9 +70,11 @@ def observe(host: Host, params: dict[str, Any]) -> tuple[State, Wanted]:
             raise could_not(action, cause, "Correct the file, or set exclusive to replace it") from error
         present = {}
     options = configuration.merge(present, params["options"], params["exclusive"])
-    problems = [*value_problems(params["options"], params["allow_unknown"]), *joint_problems(options)]
-    if problems:
-        raise SwarmError(" ".join(sentences(problems, host.name)))
+    changes = not configuration.same(present, options)
+    version = host.version() if changes and version_matters(options) else None
+    refused = problems(params["options"], options, params["allow_unknown"], host.name, version)
+    if refused:
+        raise SwarmError(" ".join(refused))
     drop_in = host.wanted_drop_in(options, files.drop_in)
     keep_identity(host, present, options)
     running = host.pid() is not None
@@ -140,7 +143,7 @@ def refuse(host: Host, files: Files, options: dict[str, Any], present: dict[str,
     words = host.refusal(files)
     if words:
         names = ", ".join(configuration.differing(present, options)) or "hosts"
-        cause = f"dockerd refuses them: {configuration.without_secrets(words, options, present)}"
+        cause = f"dockerd refuses them: {without_secrets(words, options, present)}"
         advice = "Nothing was changed; correct them and run the task again"
         raise could_not(f"apply the daemon options of '{host.name}' ({names})", cause, advice)
 
@@ -179,7 +182,7 @@ def reload_with(host: Host, wanted: Wanted, new: Files, client: docker_client.Cl
     host.write(wanted.previous)
     host.reload(client)
     names = ", ".join(wanted.unread)
-    cause = f"the engine did not take them: {configuration.without_secrets(words, wanted.options)}"
+    cause = f"the engine did not take them: {without_secrets(words, wanted.options)}"
     advice = f"The old options are back; correct {names} and run the task again"
     raise could_not(f"apply the daemon options of '{host.name}' ({names})", cause, advice)
 
@@ -198,7 +201,7 @@ def restart_with(host: Host, wanted: Wanted, new: Files) -> None:
     if words is None:
         host.record(Read(wanted.options, wanted.drop_in))
         return
-    words = configuration.without_secrets(words, wanted.options, old_options)
+    words = without_secrets(words, wanted.options, old_options)
     if old == new:
         advice = f"There are no earlier options to go back to. {LOOK_AT_THE_LOG}, put it right and run the task again"
         raise could_not(f"start the engine of '{host.name}'", words, advice)
@@ -210,7 +213,7 @@ def restart_with(host: Host, wanted: Wanted, new: Files) -> None:
         host.record(Read(old_options, old.drop_in))
         advice = f"{back} and the engine runs with {'them' if old.options is not None else 'none'}; correct {names} and run the task again"
     else:
-        again = configuration.without_secrets(again, wanted.options, old_options)
+        again = without_secrets(again, wanted.options, old_options)
         advice = (
             f"{back}, but the engine does not start with {'them' if old.options is not None else 'none'} either: {again}. {LOOK_AT_THE_LOG}"
         )
@@ -218,16 +221,16 @@ def restart_with(host: Host, wanted: Wanted, new: Files) -> None:
 
 
 def difference(before: State, after: State) -> dict[str, Any]:
-    """The diff in the words of daemon.json; what is no option stands in parentheses."""
+    """The diff using daemon.json's key names; what is no option stands in parentheses."""
     return {"before": described(before, before, after), "after": described(after, before, after)}
 
 
 def described(state: State, before: State, after: State) -> dict[str, Any]:
     """One side of the diff."""
     try:
-        shown = configuration.conceal("", configuration.parse(state["options"]))
+        shown = redact("", configuration.parse(state["options"]))
     except ValueError:
-        shown = {"(file)": configuration.conceal_text(state["options"])}
+        shown = {"(file)": redact_text(state["options"])}
     if before["drop_in"] or after["drop_in"]:
         shown["(drop-in)"] = (state["drop_in"] or "").splitlines()
     if before["engine"] != after["engine"]:

@@ -20,7 +20,8 @@ from typing import Any, Callable, NamedTuple
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import DAEMON_PATH, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
-from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration, redaction
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import Version, parse_version
 
 PID_FILE = "/run/docker.pid"
 RECORD = "/var/lib/apiary-swarm/daemon.json"
@@ -139,7 +140,7 @@ class Host:
     def mode_for(self, content: str | None) -> int:
         """Who may read daemon.json: whoever could before, but nobody else if it holds secrets."""
         try:
-            secret = bool(configuration.secrets(configuration.parse(content)))
+            secret = bool(redaction.secrets(configuration.parse(content)))
         except ValueError:
             secret = True
         if secret:
@@ -260,13 +261,24 @@ class Host:
         return [name for name, time_ in times.items() if time_ is not None and time_ > started]
 
     # -- what the engine thinks of it
+    def daemon(self, texts: list[str]) -> str | None:
+        """The engine's program, as its unit names it; None where there is none."""
+        command = configuration.exec_start(texts) or "dockerd"
+        return shutil.which(configuration.words_of(command)[0].lstrip("@-:+!|"), path=DAEMON_PATH)
+
+    def version(self) -> Version | None:
+        """The version of the engine's program; None where there is none."""
+        daemon = self.daemon(self.unit_texts())
+        status, answer = self.command([daemon, "--version"], None, QUICK) if daemon else (127, "")
+        return None if status else parse_version(answer.partition("version ")[2])
+
     def refusal(self, files: Files) -> str | None:
         """Why the engine's own validation refuses these files; None where it does not, or cannot."""
         texts = self.unit_texts(files.drop_in)
-        command = configuration.exec_start(texts) or "dockerd"
-        daemon = shutil.which(configuration.words_of(command)[0].lstrip("@-:+!|"), path=DAEMON_PATH)
+        daemon = self.daemon(texts)
         if daemon is None:
             return None
+        command = configuration.exec_start(texts) or "dockerd"
         environment: dict[str, str] = {}
         for line in configuration.service_values(texts, "Environment"):
             environment.update(configuration.parse_environment(line))

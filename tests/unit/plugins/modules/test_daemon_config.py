@@ -123,6 +123,21 @@ def test_files_of_tls_may_come_later_in_check_mode(host: Machine) -> None:
     assert host.snapshot() == before
 
 
+def test_engine_that_is_too_old_for_an_option_is_told(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "daemon", lambda _texts: "/usr/bin/dockerd")
+    monkeypatch.setattr(host, "execute", lambda *_any: (0, "Docker version 26.1.5+dfsg1, build a72d7cd\n"))
+    monkeypatch.setattr(host, "command", host.execute)
+    before = host.snapshot()
+    with pytest.raises(SwarmError, match=r"'min-api-version' of host 'host1': the engine is 26\.1\.5, and the option came with 29\.0"):
+        run(host, {"min-api-version": "1.44"})
+    assert host.snapshot() == before
+
+
+def test_registries_on_loopback_stay_trusted(host: Machine) -> None:
+    assert twice(host, {"insecure-registries": ["registry:5000"]})["changed"]
+    assert host.options()["insecure-registries"] == ["registry:5000", "127.0.0.0/8", "::1/128"]
+
+
 def test_only_root_may(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollout.os, "geteuid", lambda: 1000)
     with pytest.raises(SwarmError, match=r"^Could not set the daemon options of 'host1': only root may. Run the task as root"):

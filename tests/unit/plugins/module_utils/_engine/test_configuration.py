@@ -52,6 +52,28 @@ def test_options_replace_whole_options_and_null_takes_out() -> None:
     assert configuration.merge(present, options, True) == {"log-opts": {"max-size": "2m"}, "labels": []}
 
 
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        (["registry:5000"], ["registry:5000", "127.0.0.0/8", "::1/128"]),
+        ([], ["127.0.0.0/8", "::1/128"]),
+        (["::1/128", "127.0.0.0/8", "10.0.0.0/8"], ["::1/128", "127.0.0.0/8", "10.0.0.0/8"]),
+    ],
+)
+def test_registries_on_loopback_stay_trusted_beside_others(given: list[str], held: list[str]) -> None:
+    for exclusive in (True, False):
+        merged = configuration.merge({}, {"insecure-registries": given}, exclusive)
+        assert merged == {"insecure-registries": held}
+        assert configuration.merge(merged, {"insecure-registries": given}, exclusive) == merged
+        assert configuration.merge(merged, merged, exclusive) == merged
+
+
+def test_registries_that_nobody_has_given_are_left_alone() -> None:
+    assert configuration.merge({"insecure-registries": ["a"]}, {"debug": True}, False) == {"insecure-registries": ["a"], "debug": True}
+    assert configuration.merge({"insecure-registries": ["a"]}, {"insecure-registries": None}, False) == {}
+    assert configuration.merge({}, {"insecure-registries": "a"}, True) == {"insecure-registries": "a"}
+
+
 def test_file_is_sorted_and_read_back() -> None:
     text = configuration.serialise({"b": 1, "a": {"d": "ü", "c": 1}})
     assert text.index('"a"') < text.index('"b"') and text.index('"c"') < text.index('"d"') and "ü" in text and text.endswith("}\n")
@@ -107,48 +129,17 @@ def test_what_is_no_dictionary_is_refused(content: str) -> None:
         ({}, {"log-level": "debug"}, "restart"),
         ({}, {"proxies": {"http-proxy": "http://x"}}, "restart"),
         ({}, {"labels": ["a=b"], "log-driver": "local"}, "restart"),
+        ({}, {"nri-opts": {"enable": True}, "default-stop-timeout": 30}, "reload"),
+        ({"default-stop-timeout": 30}, {"default-stop-timeout": 0}, "reload"),
+        ({"default-stop-timeout": 30}, {}, "restart"),
+        ({"nri-opts": {"enable": True}}, {}, "restart"),
+        ({}, {"min-api-version": "1.44"}, "restart"),
+        ({}, {"features": {"swarm-nftables": True}}, "restart"),
         ({}, {"unheard-of": 1}, "restart"),
     ],
 )
 def test_what_the_engine_needs(read: dict[str, Any], wanted: dict[str, Any], action: str) -> None:
     assert configuration.needed(read, wanted) == action
-
-
-# -- secrets
-OPTIONS: dict[str, Any] = {
-    "log-opts": {"splunk-token": "cafe-0815", "splunk-url": "https://splunk:8088", "gelf-address": "udp://user:pass@10.0.0.1:1"},
-    "proxies": {"http-proxy": "http://joe:hunter2@proxy:3128", "https-proxy": "joe:hunter3@proxy:3128", "no-proxy": "localhost"},
-    "registry-mirrors": ["https://mirror.example.com", "https://joe:hunter4@mirror"],
-    "labels": ["registry-password=hunter5", "rack=a7", "mail=joe@example.com"],
-    "runtimes": {"x": {"path": "/x", "options": {"api_key": "hunter6", "flag": True}}},
-    "tlskey": "/etc/docker/key.pem",
-}
-
-
-def test_secrets_are_concealed_and_all_else_is_shown() -> None:
-    assert configuration.conceal("", OPTIONS) == {
-        "log-opts": {"splunk-token": "********", "splunk-url": "https://splunk:8088", "gelf-address": "udp://********@10.0.0.1:1"},
-        "proxies": {"http-proxy": "http://********@proxy:3128", "https-proxy": "********@proxy:3128", "no-proxy": "localhost"},
-        "registry-mirrors": ["https://mirror.example.com", "https://********@mirror"],
-        "labels": ["registry-password=********", "rack=a7", "mail=joe@example.com"],
-        "runtimes": {"x": {"path": "/x", "options": {"api_key": "********", "flag": True}}},
-        "tlskey": "/etc/docker/key.pem",
-    }
-
-
-def test_secrets_are_taken_out_of_the_engines_words() -> None:
-    words = configuration.without_secrets(
-        "proxies: joe:hunter2, cafe-0815; //joe:hunter4@mirror, hunter5 and hunter6 of localhost", OPTIONS
-    )
-    assert "hunter" not in words and "cafe" not in words and "localhost" in words
-    assert not {"localhost", "/x", "rack=a7"} & configuration.secrets(OPTIONS)
-
-
-def test_secrets_are_taken_out_of_a_file_that_is_no_json() -> None:
-    text = '{"splunk-token": "cafe", "api-key": 12345, "http-proxy": "http://joe:pw@x", "a": 1,}'
-    assert configuration.conceal_text(text) == (
-        '{"splunk-token": "********", "api-key": "********", "http-proxy": "http://********@x", "a": 1,}'
-    )
 
 
 # -- the unit
@@ -230,3 +221,10 @@ def test_words_on_a_reload_are_not_those_of_a_task() -> None:
     assert configuration.reload_words(task) == ""
     failed = "level=error msg=\"Error reconfiguring the daemon: specified default runtime 'x' does not exist\""
     assert configuration.reload_words(f"{failed}\n{task}") == "specified default runtime 'x' does not exist"
+
+
+def test_reason_of_a_refused_reload_stands_beside_the_message() -> None:
+    line = 'time="x" level=error msg="Error reconfiguring the daemon" error="invalid mirror: \\"x\\" is no URL"'
+    assert configuration.reload_words(line) == 'invalid mirror: "x" is no URL'
+    assert configuration.message_of('level=error msg="failed to load" error=none') == "failed to load"
+    assert configuration.message_of('no line of the log has error="x"') == 'no line of the log has error="x"'

@@ -7,13 +7,14 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import CHECKS, joint_problems, sentences, value_problems
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import OPTIONS, parse_version, version_matters
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import problems as option_problems
 
 TLS = {"tlscacert": "/etc/docker/ca.pem", "tlscert": "/etc/docker/cert.pem", "tlskey": "/etc/docker/key.pem"}
 
 
-def problems(options: dict[str, Any], allow_unknown: bool = False) -> list[str]:
-    return sentences([*value_problems(options, allow_unknown), *joint_problems(options)], None)
+def problems(options: dict[str, Any], allow_unknown: bool = False, host: str | None = None, engine: str | None = None) -> list[str]:
+    return option_problems(options, options, allow_unknown, host, parse_version(engine))
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,15 @@ def problems(options: dict[str, Any], allow_unknown: bool = False) -> list[str]:
         {"metrics-addr": "0.0.0.0:9323", "dns": ["10.0.0.53", "fd00::53"], "data-root": "/srv/docker", "log-level": "warn"},
         {"storage-opts": ["overlay2.size=10G"], "exec-opts": ["native.cgroupdriver=systemd"], "node-generic-resources": ["gpu=uuid1"]},
         {"default-network-opts": {"bridge": {"com.docker.network.driver.mtu": "1450"}}, "pidfile": "/var/run/docker.pid"},
-        {"seccomp-profile": "unconfined", "log-format": "json", "oom-score-adjust": -500},
-        dict.fromkeys(CHECKS),
+        {"seccomp-profile": "unconfined", "log-format": "json", "oom-score-adjust": -500, "api-cors-header": "*"},
+        {"min-api-version": "1.24"},
+        {"min-api-version": "1.44", "default-stop-timeout": 0, "nri-opts": {"enable": True, "socket-path": "/run/nri.sock"}},
+        {"log-level": "trace"},
+        {"log-level": "panic", "builder": {"features": {"x": True}}},
+        {"firewall-backend": "nftables", "features": {"swarm-nftables": True}},
+        {"firewall-backend": "nftables", "iptables": False},
+        {"bridge-accept-fwmark": "0x1/0x3", "host-gateway-ips": ["192.0.2.1", "2001:db8::1"]},
+        dict.fromkeys(OPTIONS),
     ],
 )
 def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
@@ -78,6 +86,10 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"dns": ["10.0.0.1/24"]}, "is not an IP address. Write an address without a prefix"),
         ({"metrics-addr": "9323"}, "is not an address with a port"),
         ({"registry-mirrors": ["mirror.example.com"]}, "is not a URL. Begin it with https:// or http://"),
+        (
+            {"registry-mirrors": ["https://u:p@mirror"]},
+            "item 1: 'https://********@mirror' holds credentials, which the engine does not take",
+        ),
         ({"registry-mirrors": "https://mirror.example.com"}, "must be a list"),
         ({"insecure-registries": ["http://registry:5000"]}, "Write host:port or a network, without http://"),
         ({"insecure-registries": ["10.0.0.0/99"]}, "is not a registry or a network"),
@@ -87,7 +99,19 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"bip": "172.30.0.1"}, "is not the address of the bridge with its prefix"),
         ({"bip": "172.30.0.0/24"}, "is not the address of the bridge with its prefix"),
         ({"fixed-cidr": "bad"}, "is not a network in CIDR notation"),
-        ({"log-level": "verbose"}, "Use debug, info, warn, error or fatal"),
+        ({"log-level": "verbose"}, "Use trace, debug, info, warn, error, fatal or panic"),
+        ({"min-api-version": "9"}, "'9' is not a version of the API. Write, for example, \"1.44\""),
+        ({"min-api-version": "1.23"}, "is not a version of the API"),
+        ({"min-api-version": "v1.44"}, "is not a version of the API"),
+        ({"min-api-version": 1.44}, "it is a number and must be a string"),
+        ({"default-stop-timeout": -1}, "-1 is out of range. Use 0 or more"),
+        ({"nri-opts": {"enable": "true"}}, "key 'enable': it is a string and must be a boolean"),
+        ({"nri-opts": {"enabled": True}}, "it has no key 'enabled'"),
+        ({"nri-opts": {"plugin-path": "nri"}}, "key 'plugin-path': 'nri' is not an absolute path"),
+        ({"nri-opts": True}, "it is a boolean and must be a dictionary"),
+        ({"bridge-accept-fwmark": "zz"}, "'zz' is not a firewall mark"),
+        ({"host-gateway-ips": ["192.0.2.1", "192.0.2.2"]}, "it has more than one IPv4 address"),
+        ({"host-gateway-ip": "192.0.2.1", "host-gateway-ips": ["192.0.2.1"]}, "it does not go together with host-gateway-ip"),
         ({"data-root": "srv/docker"}, "is not an absolute path"),
         ({"pidfile": "/run/other.pid"}, "is not where this collection finds the engine"),
         ({"proxies": {"ftp-proxy": "x"}}, "it has no key 'ftp-proxy'. Use http-proxy, https-proxy, no-proxy"),
@@ -107,7 +131,8 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"hosts": ["tcp://127.0.0.1:2375"]}, "without its socket. Add unix:///var/run/docker.sock"),
         ({"tlsverify": True, "tlscert": "/x"}, "tlscacert, tlskey are missing"),
         ({"live-restore": True}, "Swarm does not work with it"),
-        ({"firewall-backend": "nftables"}, "Swarm does not work with nftables"),
+        ({"firewall-backend": "nftables"}, "Swarm does not work with nftables unless it is told to. Set features.swarm-nftables to true"),
+        ({"firewall-backend": "nftables", "features": {"swarm-nftables": False}}, "Swarm does not work with nftables"),
         ({"firewall-backend": "ipfw"}, "Use iptables or nftables"),
         ({"cluster-store": "etcd://x"}, "it belongs to the swarm of before Docker 1.12"),
         ({"log_driver": "json-file"}, "Did you mean 'log-driver'?"),
@@ -136,3 +161,65 @@ def test_options_that_are_null_are_not_checked() -> None:
 def test_credentials_are_in_no_sentence(words: str) -> None:
     (sentence,) = problems({"insecure-registries": [words]})
     assert "pass" not in sentence
+
+
+# -- what depends on the engine's version
+@pytest.mark.parametrize(
+    ("options", "engine", "words"),
+    [
+        ({"min-api-version": "1.44"}, "28.5.2", "the engine is 28.5.2, and the option came with 29.0. Leave it out, or upgrade the engine"),
+        ({"default-stop-timeout": 5}, "26.1.5+dfsg1", "the engine is 26.1.5, and the option came with 29.0"),
+        ({"nri-opts": {}}, "20.10.24", "the option came with 29.0"),
+        ({"oom-score-adjust": 1}, "26.1.5", "the engine is 26.1.5, and the option went with 26.0. Leave it out"),
+        ({"api-cors-header": "*"}, "29.7.2", "the option went with 29.0"),
+        ({"firewall-backend": "nftables", "iptables": False}, "29.5.0", "Swarm does not work with nftables before engine 29.6"),
+    ],
+)
+def test_options_that_this_engine_does_not_take_are_refused(options: dict[str, Any], engine: str, words: str) -> None:
+    (sentence,) = problems(options, engine=engine)
+    assert words in sentence
+    assert version_matters(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "engine"),
+    [
+        ({"min-api-version": "1.44", "nri-opts": {}, "default-stop-timeout": 1}, "29.0.0"),
+        ({"oom-score-adjust": 1, "api-cors-header": "*", "proxies": {}}, "25.0.3"),
+        ({"firewall-backend": "nftables", "features": {"swarm-nftables": True}}, "29.6.0"),
+        ({"firewall-backend": "nftables", "iptables": False}, "29.10.1"),
+    ],
+)
+def test_options_that_this_engine_takes_are_accepted(options: dict[str, Any], engine: str) -> None:
+    assert problems(options, engine=engine) == []
+
+
+def test_version_is_not_asked_for_where_it_does_not_matter() -> None:
+    assert not version_matters({"labels": ["a=b"], "zzz": 1, "min-api-version": None, "live-restore": True})
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("29.7.2", (29, 7, 2)), ("26.1.5+dfsg1, build a72d7cd", (26, 1, 5)), ("29.6", (29, 6)), ("dev", None), (None, None)],
+)
+def test_version_of_an_engine(text: str | None, version: tuple[int, ...] | None) -> None:
+    assert parse_version(text) == version
+
+
+# -- sentences
+@pytest.mark.parametrize(("host", "place"), [(None, ""), ("manager1", " of host 'manager1'")])
+def test_each_problem_is_a_sentence_that_names_option_and_host(host: str | None, place: str) -> None:
+    options: dict[str, Any] = {"log-opts": {"max-file": 3, "max-size": 10}, "live-restore": True, "labls": []}
+    assert problems(options, host=host) == [
+        f"Could not set daemon option 'labls'{place}: this collection knows no such option of the Docker Engine. "
+        "Did you mean 'labels'? Correct its name, or set allow_unknown.",
+        f"Could not set daemon option 'log-opts'{place}: key 'max-file': it is a number and must be a string. Put the value into quotes.",
+        f"Could not set daemon option 'log-opts'{place}: key 'max-size': it is a number and must be a string. Put the value into quotes.",
+        f"Could not set daemon option 'live-restore'{place}: Swarm does not work with it. Set it to false, or to null to take it out.",
+    ]
+
+
+def test_unknown_options_may_be_allowed_but_not_those_of_the_legacy_swarm() -> None:
+    assert problems({"brand-new": 1}, allow_unknown=True) == []
+    (problem,) = problems({"brand-new": 1, "cluster-store": "etcd://x"}, allow_unknown=True)
+    assert problem.startswith("Could not set daemon option 'cluster-store': it belongs to the swarm of before Docker 1.12")
