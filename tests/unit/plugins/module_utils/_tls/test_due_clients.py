@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.filter.tls_clients import FilterModule
-from ansible_collections.apiary.swarm.tests.unit.plugins.filter.tls_certificates import Pair, Store, store
-
-tls_clients = FilterModule().filters()["tls_clients"]
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section
+from ansible_collections.apiary.swarm.tests.unit.fake_tls import FOLDER, Pair, Store, described, look, store
 
 __all__ = ["store"]
 
@@ -21,11 +19,26 @@ def folder(store: Store, name: str = "operator") -> Path:
     return store.path / "clients" / name
 
 
-def plan(store: Store, clients: tuple[str, ...] = ("operator",), limited: str = "", **settings: Any) -> dict[str, Any]:
-    """What the clients' folders need, with a manager at 10.0.0.1."""
-    answer = tls_clients(list(clients), store.authority(**settings), ["10.0.0.1", "10.0.0.2"], limited)
-    assert all(problem.startswith("Could not ") and problem.endswith(".") for problem in answer["problems"])
-    return answer
+def plan(store: Store, clients: tuple[str, ...] = ("operator",), **settings: Any) -> Section:
+    """What is due with these clients, one bare host, and a manager at 10.0.0.1."""
+    return store.plan(clients=list(clients), **settings)
+
+
+def due(section: Section) -> dict[str, Any]:
+    """What is due in the clients' folders."""
+    assert section.problems == []
+    return section.data["clients"]["all"]
+
+
+def environments(section: Section) -> list[dict[str, str]]:
+    """The environment files that are due."""
+    return [one for one in due(section)["write"] if "content" in one]
+
+
+def trust(section: Section) -> list[str]:
+    """The files with CAs that are due."""
+    assert section.problems == []
+    return [one["path"] for one in section.data["clients"]["trust"]["write"]]
 
 
 def fill(store: Store, ca: Pair, name: str = "operator", **make: Any) -> Pair:
@@ -36,44 +49,57 @@ def fill(store: Store, ca: Pair, name: str = "operator", **make: Any) -> Pair:
     (here / "key.pem").write_bytes(pair.private())
     (here / "key.pem").chmod(0o600)
     (here / "cert.pem").write_text(pair.pem)
-    (here / "ca.pem").write_text(store.authority()["bundle"])
-    for env in plan(store)["environments"]:
-        (here / "docker.env").write_text(env["content"])
+    (here / "ca.pem").write_text("".join(store.authority().clients))
+    for env in plan(store).data["clients"]["all"]["write"]:
+        (here / Path(env["path"]).name).write_text(env.get("content") or "".join(store.authority().clients))
     return pair
 
 
-def why(answer: dict[str, Any]) -> str:
-    (one,) = answer["issue"]
-    return one["why"]
+def why(section: Section) -> str:
+    """Why the one certificate is issued anew."""
+    (text,) = [change.text for change in section.changes if change.subject == "client operator" and change.verb in ("issue", "renew")]
+    return text.split(": ", 1)[1]
 
 
 def test_a_new_client_needs_all(store: Store) -> None:
     store.ca("ca")
     here = str(folder(store))
-    answer = plan(store)
-    issue = {"directory": here, "make_key": True, "common_name": "operator", "why": "there is none", "library": True}
-    assert (answer["problems"], answer["modes"], answer["folders"]) == ([], [], [here])
-    assert (answer["trust"], answer["issue"]) == ([f"{here}/ca.pem"], [issue])
-    assert [env["path"] for env in answer["environments"]] == [f"{here}/docker.env"]
+    section = plan(store)
+    issue = {"directory": here, "make_key": True, "names": [], "purposes": ["clientAuth"], "common_name": "operator"}
+    assert (due(section)["modes"], due(section)["folders"]) == ([], [{"path": here, "mode": "0700"}])
+    assert (trust(section), due(section)["issue"], why(section)) == ([f"{here}/ca.pem"], [issue], "there is none")
+    assert [env["path"] for env in environments(section)] == [f"{here}/docker.env"]
+
+
+def test_what_a_client_trusts_is_due_before_the_rest(store: Store) -> None:
+    store.ca("ca")
+    first = plan(store).data["clients"]["trust"]
+    assert [one["path"] for one in first["folders"]] == [str(folder(store))] and first["issue"] == first["modes"] == []
+    assert first["write"] == [{"path": f"{folder(store)}/ca.pem", "whom": "clients"}]
 
 
 def test_a_client_that_has_all_needs_nothing(store: Store) -> None:
     fill(store, store.ca("ca"))
-    assert not any(plan(store).values())
+    assert not any(due(plan(store)).values()) and plan(store).data["work"]["clients"] == []
+
+
+def test_where_no_engine_serves_its_api_there_are_no_clients(store: Store) -> None:
+    store.ca("ca")
+    assert not any(due(plan(store, server=False, registry_address="r:5000")).values())
 
 
 def test_the_environment_file_reaches_the_first_manager(store: Store) -> None:
     store.ca("ca")
-    (env,) = plan(store)["environments"]
+    (env,) = environments(plan(store))
     assert "DOCKER_HOST=tcp://10.0.0.1:2376 DOCKER_TLS_VERIFY=1\n" in env["content"]
     assert "docker context create operator --docker host=tcp://10.0.0.1:2376,ca=ca.pem,cert=cert.pem,key=key.pem\n" in env["content"]
 
 
 def test_the_environment_file_has_the_port_of_the_api(store: Store) -> None:
     store.ca("ca")
-    (env,) = tls_clients(["operator"], store.authority(), ["m1"], "", "", 12376)["environments"]
+    (env,) = environments(plan(store, endpoints=["m1"], port=12376))
     assert "DOCKER_HOST=tcp://m1:12376 " in env["content"] and "host=tcp://m1:12376," in env["content"]
-    (problem,) = tls_clients(["operator"], store.authority(), ["m1"], "", "", "0x")["problems"]
+    (problem,) = plan(store, port="0x").problems
     assert problem == "Could not use tls_port '0x': it is no port. Set it to a number between 1 and 65535."
 
 
@@ -90,13 +116,13 @@ def test_the_environment_file_finds_the_folder_that_it_is_in(store: Store, tmp_p
 @pytest.mark.parametrize(("endpoint", "host"), [("fd00::1", "'tcp://[fd00::1]:2376'"), ("M1.example.org", "tcp://m1.example.org:2376")])
 def test_an_endpoint_is_an_address_or_a_name(store: Store, endpoint: str, host: str) -> None:
     store.ca("ca")
-    (env,) = tls_clients(["operator"], store.authority(), [endpoint], "")["environments"]
+    (env,) = environments(plan(store, endpoints=[endpoint]))
     assert f"DOCKER_HOST={host} " in env["content"]
 
 
 def test_without_an_endpoint_there_is_no_environment_file(store: Store) -> None:
     store.ca("ca")
-    assert tls_clients(["operator"], store.authority(), [], "")["environments"] == []
+    assert environments(plan(store, endpoints=[])) == []
 
 
 @pytest.mark.parametrize(
@@ -109,8 +135,8 @@ def test_without_an_endpoint_there_is_no_environment_file(store: Store) -> None:
 )
 def test_a_certificate_is_issued_anew_when_it_must(store: Store, make: dict[str, Any], words: str) -> None:
     fill(store, store.ca("ca"), **make)
-    answer = plan(store)
-    assert why(answer).startswith(words) and not answer["issue"][0]["make_key"]
+    section = plan(store)
+    assert why(section).startswith(words) and not due(section)["issue"][0]["make_key"]
 
 
 def test_a_key_that_belongs_to_no_certificate_gets_one(store: Store) -> None:
@@ -122,41 +148,44 @@ def test_a_key_that_belongs_to_no_certificate_gets_one(store: Store) -> None:
 def test_a_key_that_docker_cannot_open_is_made_anew(store: Store) -> None:
     pair = fill(store, store.ca("ca"))
     (folder(store) / "key.pem").write_bytes(pair.private("a passphrase"))
-    assert why(plan(store)) == "its key is missing or cannot be read" and plan(store)["issue"][0]["make_key"]
+    assert why(plan(store)) == "its key is missing or cannot be read" and due(plan(store))["issue"][0]["make_key"]
 
 
 def test_a_key_that_others_can_read_is_made_private(store: Store) -> None:
     fill(store, store.ca("ca"))
     (folder(store) / "key.pem").chmod(0o644)
-    answer = plan(store)
-    assert answer["modes"] == [str(folder(store) / "key.pem")] and answer["issue"] == []
+    section = plan(store)
+    path = str(folder(store) / "key.pem")
+    assert due(section)["modes"] == [{"path": path, "mode": "0600"}] and due(section)["issue"] == []
+    assert section.changes[-1].text == f"{path}: 0644 → 0600"
 
 
 def test_a_new_ca_needs_an_overlap(store: Store) -> None:
     fill(store, store.ca("ca"))
     store.ca("new")
-    (problem,) = plan(store, ca="new")["problems"]
+    (problem,) = plan(store, ca="new").problems
     assert "Could not replace the certificate of client 'operator': it is of another CA (CN=ca)" in problem
-    answer = plan(store, ca="new", trusted_cas=["ca"])
-    assert answer["problems"] == [] and why(answer) == "it is of another CA" and answer["trust"]
+    section = plan(store, ca="new", trusted_cas=["ca"])
+    assert why(section) == "it is of another CA" and trust(section)
 
 
 def test_a_run_that_leaves_hosts_out_does_not_change_the_ca(store: Store) -> None:
     fill(store, store.ca("ca"))
     store.ca("new")
-    (problem,) = plan(store, ca="new", trusted_cas=["ca"], limited="is limited to w1")["problems"]
+    (problem,) = plan(store, ca="new", trusted_cas=["ca"], limited="w1").problems
     assert "Could not change the CA of client 'operator': this run is limited to w1, and" in problem
-    assert plan(store, limited="is limited to w1")["problems"] == []
+    assert plan(store, limited="w1").problems == []
 
 
 def test_a_ca_that_is_yet_to_be_made_is_trusted_when_it_is(store: Store) -> None:
     fill(store, store.ca("ca"))
-    assert plan(store, ca="new", trusted_cas=["ca"])["trust"] == [str(folder(store) / "ca.pem")]
+    assert trust(plan(store, ca="new", trusted_cas=["ca"])) == [str(folder(store) / "ca.pem")]
 
 
 def test_where_the_ca_cannot_be_used_nothing_is_said_of_clients(store: Store) -> None:
     fill(store, store.ca("ca"))
-    assert not any(plan(store, passphrase="another one").values())
+    section = plan(store, passphrase="another one")
+    assert len(section.problems) == 1 and (section.changes, section.data) == ([], {})
 
 
 @pytest.mark.parametrize(
@@ -174,7 +203,7 @@ def test_where_the_ca_cannot_be_used_nothing_is_said_of_clients(store: Store) ->
 )
 def test_names_of_clients_are_folders_and_contexts(store: Store, clients: tuple[str, ...], words: str) -> None:
     store.ca("ca")
-    (problem,) = plan(store, clients)["problems"]
+    (problem,) = plan(store, clients).problems
     assert words in problem
 
 
@@ -191,13 +220,13 @@ def test_names_of_clients_are_folders_and_contexts(store: Store, clients: tuple[
 )
 def test_addresses_are_checked(store: Store, endpoints: list[str], registry: str, words: str) -> None:
     store.ca("ca")
-    (problem,) = tls_clients(["operator"], store.authority(), endpoints, "", registry)["problems"]
+    (problem,) = plan(store, endpoints=endpoints, registry_address=registry).problems
     assert words in problem
 
 
 def test_a_client_may_have_a_number_for_a_name(store: Store) -> None:
     store.ca("ca")
-    assert plan(store, clients=(42,))["issue"][0]["common_name"] == "42"
+    assert due(plan(store, clients=(42,)))["issue"][0]["common_name"] == "42"
 
 
 def test_clients_trust_the_whole_chain(store: Store) -> None:
@@ -205,33 +234,38 @@ def test_clients_trust_the_whole_chain(store: Store) -> None:
     between = Pair.make("between", issuer=root)
     store.write("between", between)
     (store.path / "between.crt").write_text(between.pem + root.pem)
-    authority = store.external("between")
-    fill(store, between)
-    (folder(store) / "ca.pem").write_text(authority["client_bundle"])
-    assert tls_clients(["operator"], authority, [], "")["trust"] == []
-    (folder(store) / "ca.pem").write_text(authority["bundle"])
-    assert tls_clients(["operator"], authority, [], "")["trust"] == [str(folder(store) / "ca.pem")]
+    external = store.external("between")
+    authority = store.authority(**external)
+    here = folder(store)
+    here.mkdir(parents=True)
+    (here / "ca.pem").write_text("".join(authority.clients))
+    assert trust(plan(store, **external)) == []
+    (here / "ca.pem").write_text("".join(authority.engines))
+    assert trust(plan(store, **external)) == [str(here / "ca.pem")]
 
 
 def test_a_run_that_leaves_hosts_out_drops_no_ca(store: Store) -> None:
     store.ca("ca")
     new = store.ca("new")
     fill(store, new)
-    (folder(store) / "ca.pem").write_text(store.authority(trusted_cas=["new"])["client_bundle"])
-    assert plan(store, ca="new")["problems"] == []
-    (problem,) = plan(store, ca="new", limited="goes without w2 (failed or unreachable)")["problems"]
-    assert problem.startswith("Could not take CA 'CN=ca' from client 'operator': this run goes without w2 (failed or unreachable), and ")
+    (folder(store) / "ca.pem").write_text("".join(store.authority(trusted_cas=["new"]).clients))
+    assert plan(store, ca="new").problems == []
+    (problem,) = plan(store, ca="new", limited="w1").problems
+    assert problem.startswith("Could not take CA 'CN=ca' from client 'operator': this run is limited to w1, and ")
 
 
 def test_a_ca_near_its_end_hinders_nobody_who_needs_nothing(store: Store) -> None:
     ca = store.ca("ca", days=20)
-    pair = fill(store, ca)
-    assert plan(store)["problems"] == []
+    host = look({f"{FOLDER}/ca.pem": described(ca.pem)})
     ends_with_it = ca.certificate.not_valid_after_utc
-    (folder(store) / "cert.pem").write_text(
-        Pair.make("operator", issuer=ca, ca=False, purposes=("clientAuth",), until=ends_with_it, key=pair.key).pem
-    )
-    assert not any(plan(store).values())
+    names, both = ("w1", "10.0.0.4", "localhost", "127.0.0.1", "::1"), ("serverAuth", "clientAuth")
+    pair = Pair.make("w1", issuer=ca, ca=False, names=names, purposes=both, until=ends_with_it)
+    host["files"][f"{FOLDER}/cert.pem"] = described(pair.pem)
+    host["files"][f"{FOLDER}/key.pem"] = described(mode="0600", public_key=pair.public)
+    fill(store, ca, until=ends_with_it)
+    assert plan(store, looks=host).problems == [] and plan(store, looks=host).changes == []
+    fill(store, ca, days=3)
+    assert plan(store, looks=host).problems == [store.authority().blocked]
 
 
 @pytest.mark.parametrize("file", ["key.pem", "cert.pem", "ca.pem", "docker.env"])
@@ -240,7 +274,6 @@ def test_what_is_there_and_cannot_be_read_is_not_overwritten(store: Store, file:
     # Root may read everything, but not a folder.
     (folder(store) / file).unlink()
     (folder(store) / file).mkdir()
-    answer = plan(store)
-    (problem,) = answer.pop("problems")
-    assert f"Could not read file '{folder(store) / file}': Is a directory. Correct its permissions, or take it away." == problem
-    assert not any(answer.values())
+    section = plan(store)
+    assert section.problems == [f"Could not read file '{folder(store) / file}': Is a directory. Correct its permissions, or take it away."]
+    assert not any(section.data["clients"]["all"].values())

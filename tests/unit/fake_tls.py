@@ -1,18 +1,21 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CAs and certificates for the tests of the tls filters."""
+"""CAs and certificates, and hosts that have them, for the tests of TLS."""
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.filter.tls_authority import tls_authority
-from ansible_collections.apiary.swarm.plugins.plugin_utils._certificates import PURPOSES
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section
+from ansible_collections.apiary.swarm.plugins.module_utils._tls.authority import Authority, authority
+from ansible_collections.apiary.swarm.plugins.module_utils._tls.certificates import PURPOSES
+from ansible_collections.apiary.swarm.plugins.plugin_utils._tls_files import plan_tls, read_controller
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -21,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 PASSPHRASE = "correct horse"
 DIGITS = ("127.", "10.", "fd00:", "::1")
+FOLDER, REGISTRY, TRUST = "/etc/docker/tls", "/etc/docker/tls-registry", "/etc/docker/certs.d/r:5000/ca.crt"
 
 
 class Pair:
@@ -97,24 +101,91 @@ class Store:
         self.write(name, pair, passphrase, mode)
         return pair
 
-    def authority(self, **change: Any) -> dict[str, Any]:
-        """What the filter says of the folder."""
-        settings = {
+    def variables(self, **change: Any) -> dict[str, Any]:
+        """The variables of role tls, without a prefix in the call."""
+        names = {
             "directory": str(self.path),
             "ca": "ca",
             "ca_cert": "",
             "ca_key": "",
-            "passphrase": PASSPHRASE,
             "trusted_cas": [],
             "ca_days": 3650,
             "days": 365,
             "renew_before": 30,
+            "server": True,
+            "host_directory": FOLDER,
+            "registry": False,
+            "registry_directory": REGISTRY,
+            "registry_names": [],
+            "registry_address": "",
+            "addresses": [],
+            "names": [],
+            "clients": [],
+            "endpoints": ["10.0.0.1", "10.0.0.2"],
+            "port": 2376,
         }
-        return tls_authority({**settings, **change})
+        return {f"tls_{name}": value for name, value in {**names, **change}.items()}
 
-    def external(self, name: str, **change: Any) -> dict[str, Any]:
-        """What the filter says of a CA that is handed in."""
-        return self.authority(ca_cert=str(self.path / f"{name}.crt"), ca_key=str(self.path / f"{name}.key"), **change)
+    def controller(self, passphrase: Any = PASSPHRASE, **change: Any) -> dict[str, Any]:
+        """What lies on the controller."""
+        return read_controller(self.variables(**change), passphrase)
+
+    def authority(self, limited: str = "", **change: Any) -> Authority:
+        """What signs, and is trusted, by the files of the folder."""
+        controller = self.controller(**change)
+        assert controller["problems"] == []
+        answer = authority(controller, limited, datetime.now(timezone.utc))
+        assert answer.problems == []
+        return answer
+
+    def external(self, name: str) -> dict[str, str]:
+        """The variables of a CA that is handed in."""
+        return {"ca_cert": str(self.path / f"{name}.crt"), "ca_key": str(self.path / f"{name}.key")}
+
+    def plan(self, looks: Any = None, limited: str = "", passphrase: Any = PASSPHRASE, **change: Any) -> Section:
+        """What is due of the host w1 by its look, or of hosts by theirs; without any, of a bare host."""
+        roles = self.variables(**change)
+        named = looks if looks and "w1" in looks else {"w1": looks or look()}
+        hosts = {name: {"roles": roles if one else {}, "look": one, "ansible_host": "10.0.0.4"} for name, one in named.items()}
+        section = plan_tls(hosts, limited, lambda _host: passphrase)
+        assert all(problem.startswith("Could not ") and problem.endswith(".") for problem in section.problems), section.problems
+        assert "PRIVATE" not in str(section) and (len(str(passphrase)) < 8 or str(passphrase) not in str(section))
+        return section
+
+
+def described(content: str = "", mode: str = "0644", uid: int = 0, public_key: str | None = None) -> dict[str, Any]:
+    """A file as module host_info describes it."""
+    return {
+        "type": "file",
+        "mode": mode,
+        "uid": uid,
+        "gid": 0,
+        "size": len(content),
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "certificates": [f"{pem}-----END CERTIFICATE-----\n" for pem in content.split("-----END CERTIFICATE-----\n")[:-1]],
+        "public_key": public_key,
+    }
+
+
+def look(files: dict[str, dict[str, Any]] | None = None, library: bool = True, **system: Any) -> dict[str, Any]:
+    """What module host_info says of a host, as far as TLS is concerned."""
+    absent = {
+        "type": "absent",
+        "mode": None,
+        "uid": None,
+        "gid": None,
+        "size": None,
+        "sha256": None,
+        "certificates": [],
+        "public_key": None,
+    }
+    paths = [f"{folder}/{name}.pem" for folder in (FOLDER, REGISTRY) for name in ("ca", "cert", "key")]
+    return {
+        "system": {"hostname": "w1", "fqdn": None, "family": "Debian", **system},
+        "python": {"version": "3.13", "docker": True, "cryptography": library},
+        "network": {"default_address": system.pop("address", None)},
+        "files": {**{path: dict(absent) for path in [*paths, TRUST]}, **(files or {})},
+    }
 
 
 @pytest.fixture

@@ -8,87 +8,87 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible_collections.apiary.swarm.plugins.filter import tls_authority as subject
-from ansible_collections.apiary.swarm.plugins.plugin_utils import _certificates
-from ansible_collections.apiary.swarm.tests.unit.plugins.filter.tls_certificates import PASSPHRASE, Pair, Store, store
-
-tls_authority = subject.FilterModule().filters()["tls_authority"]
+from ansible_collections.apiary.swarm.plugins.module_utils._tls.certificates import asn1_time
+from ansible_collections.apiary.swarm.tests.unit.fake_tls import PASSPHRASE, Pair, Store, store
 
 __all__ = ["store"]
 
 
 def only_problem(store: Store, **change: Any) -> str:
     """The one problem, which is a sentence that keeps the passphrase to itself."""
-    (problem,) = store.authority(**change)["problems"]
-    assert problem.startswith("Could not ") and problem.endswith(".")
+    (problem,) = store.plan(**change).problems
     assert change.get("passphrase", PASSPHRASE) == "" or str(change.get("passphrase", PASSPHRASE)) not in problem
     return problem
+
+
+def made(store: Store, **change: Any) -> list[str]:
+    """The names of the CAs that are to be made."""
+    return [new.name for new in store.authority(**change).make]
 
 
 def test_a_ca_that_is_there_signs(store: Store) -> None:
     pair = store.ca("ca")
     answer = store.authority()
-    assert answer["problems"] == answer["make"] == answer["warnings"] == [] and answer["blocked"] == ""
-    assert answer["signer"] == answer["bundle"] == answer["client_bundle"] == pair.pem and answer["trusted"] == []
-    assert (answer["cert_path"], answer["key_path"]) == (str(store.path / "ca.crt"), str(store.path / "ca.key"))
+    assert answer.make == answer.warnings == [] and answer.blocked == ""
+    assert answer.signer == pair.pem and answer.engines == answer.clients == [pair.pem]
+    assert (answer.cert_path, answer.key_path) == (str(store.path / "ca.crt"), str(store.path / "ca.key"))
 
 
 def test_nothing_of_the_key_or_the_passphrase_is_in_the_answer(store: Store) -> None:
     store.ca("ca")
-    assert PASSPHRASE not in str(store.authority()) and "PRIVATE" not in str(store.authority())
+    for answer in (store.controller(), store.authority(), store.plan()):
+        assert PASSPHRASE not in str(answer) and "PRIVATE" not in str(answer)
 
 
 def test_a_ca_is_made_where_neither_file_is_there(store: Store) -> None:
     answer = store.authority()
     stem = str(store.path / "ca")
-    assert answer["make"] == [{"name": "ca", "cert_path": f"{stem}.crt", "key_path": f"{stem}.key", "key": True}]
-    assert (answer["signer"], answer["problems"]) == ("", [])
-    assert "yet to be made" in answer["bundle"]
+    assert [(new.name, new.cert_path, new.key_path) for new in answer.make] == [("ca", f"{stem}.crt", f"{stem}.key")]
+    assert (answer.signer, answer.engines, answer.clients) == ("", [], [])
 
 
 def test_a_ca_that_is_trusted_by_its_name_is_made_before_it_signs(store: Store) -> None:
     old = store.ca("ca")
     answer = store.authority(trusted_cas=["next", "next"])
-    assert ([new["name"] for new in answer["make"]], answer["problems"], answer["signer"]) == (["next"], [], old.pem)
-    assert "Here comes the certificate of CA 'next'" in answer["bundle"] and old.pem in answer["bundle"]
+    assert ([new.name for new in answer.make], answer.signer, answer.engines) == (["next"], old.pem, [old.pem])
     store.ca("next")
-    assert store.authority(trusted_cas=["next"])["make"] == []
+    assert made(store, trusted_cas=["next"]) == []
 
 
 def test_trust_is_the_same_before_and_after_the_two_change_places(store: Store) -> None:
     store.ca("ca")
     store.ca("next")
     before, after = store.authority(trusted_cas=["next"]), store.authority(ca="next", trusted_cas=["ca"])
-    assert (before["bundle"], before["client_bundle"]) == (after["bundle"], after["client_bundle"])
+    assert (before.engines, before.clients) == (after.engines, after.clients) and len(after.engines) == 2
 
 
 def test_a_folder_that_is_not_there_is_made(store: Store) -> None:
-    assert [store.authority(directory=directory)["folder"] for directory in (str(store.path), str(store.path / "new"))] == [False, True]
+    new = str(store.path / "new")
+    assert [store.plan(directory=directory).data["folder"] for directory in (str(store.path), new)] == ["", new]
 
 
 def test_both_are_made_where_neither_is_there(store: Store) -> None:
-    assert [new["name"] for new in store.authority(trusted_cas=["next"])["make"]] == ["ca", "next"]
+    assert made(store, trusted_cas=["next"]) == ["ca", "next"]
 
 
 def test_a_limited_run_makes_no_ca(store: Store) -> None:
-    assert "Could not make CA 'ca': this run is limited to w1" in only_problem(store, limit="w1")
+    assert "Could not make CA 'ca': this run is limited to w1" in only_problem(store, limited="w1")
     store.ca("ca")
-    assert store.authority(limit="w1")["problems"] == []
-    assert "Could not make CA 'next': this run is limited to w1" in only_problem(store, limit="w1", trusted_cas=["next"])
+    assert store.plan(limited="w1").problems == []
+    assert "Could not make CA 'next': this run is limited to w1" in only_problem(store, limited="w1", trusted_cas=["next"])
 
 
 def test_a_key_without_its_certificate_is_what_an_interrupted_run_leaves(store: Store) -> None:
     store.ca("ca")
     (store.path / "ca.crt").unlink()
-    assert ([new["key"] for new in store.authority()["make"]], store.authority()["problems"]) == ([False], [])
+    assert made(store) == ["ca"]
     assert "the passphrase does not open it" in only_problem(store, passphrase="another one")
 
 
 def test_an_external_ca_signs_and_is_not_encrypted_if_it_is_not(store: Store) -> None:
     external = store.ca("external", passphrase="")
-    answer = store.external("external", passphrase="")
-    assert (answer["problems"], answer["make"], answer["signer"]) == ([], [], external.pem)
+    answer = store.authority(passphrase="", **store.external("external"))
+    assert (answer.make, answer.signer) == ([], external.pem)
 
 
 def test_engines_trust_the_first_certificate_of_a_chain_and_clients_all(store: Store) -> None:
@@ -96,33 +96,31 @@ def test_engines_trust_the_first_certificate_of_a_chain_and_clients_all(store: S
     between = Pair.make("between", issuer=root)
     store.write("between", between)
     (store.path / "between.crt").write_text(between.pem + root.pem)
-    answer = store.external("between")
-    assert (answer["problems"], answer["signer"], answer["trusted"], answer["bundle"]) == ([], between.pem, [], between.pem)
-    assert answer["client_bundle"] in (between.pem + root.pem, root.pem + between.pem)
-    store.ca("ca")
+    answer = store.authority(**store.external("between"))
+    assert (answer.signer, answer.engines, answer.clients) == (between.pem, [between.pem], sorted([between.pem, root.pem]))
+    ca = store.ca("ca")
     answer = store.authority(trusted_cas=["between"])
-    assert answer["trusted"] == [between.pem] and root.pem not in answer["bundle"] and root.pem in answer["client_bundle"]
+    assert answer.engines == sorted([ca.pem, between.pem]) and answer.clients == sorted([ca.pem, between.pem, root.pem])
 
 
 def test_the_trusted_file_is_the_same_whichever_of_them_signs(store: Store) -> None:
     old, new = store.ca("ca"), store.ca("new")
     before, after = store.authority(trusted_cas=["new"]), store.authority(ca="new", trusted_cas=["ca", str(store.path / "ca.crt")])
-    assert before["bundle"] == after["bundle"] and sorted([old.pem, new.pem]) == sorted([after["signer"], *after["trusted"]])
+    assert before.engines == after.engines == sorted([old.pem, new.pem]) and after.signer == new.pem
 
 
 def test_a_ca_that_is_to_be_made_may_name_itself_among_the_trusted(store: Store) -> None:
-    assert store.authority(trusted_cas=["ca"])["problems"] == []
+    assert made(store, trusted_cas=["ca"]) == ["ca"]
 
 
 def test_what_is_signed_ends_with_its_ca_at_the_latest(store: Store) -> None:
     store.ca("ca", days=100)
-    limit = _certificates.asn1_time(datetime.now(timezone.utc) + timedelta(days=100, minutes=1))
-    assert _certificates.asn1_time(datetime.now(timezone.utc) + timedelta(days=99)) < store.authority()["not_after"] <= limit
-    assert (
-        "ends with it on" in store.authority()["warnings"][0] and "before tls_days (365 days) are over" in store.authority()["warnings"][0]
-    )
-    assert store.authority(days=40)["warnings"] == []
-    assert store.authority(days=40)["not_after"] < _certificates.asn1_time(datetime.now(timezone.utc) + timedelta(days=41))
+    limit = asn1_time(datetime.now(timezone.utc) + timedelta(days=100, minutes=1))
+    assert asn1_time(datetime.now(timezone.utc) + timedelta(days=99)) < store.authority().not_after <= limit
+    (warning,) = store.plan().warnings
+    assert warning.startswith("What CA 'ca' signs now ends with it on ") and "before tls_days (365 days) are over" in warning
+    assert store.plan(days=40).warnings == []
+    assert store.authority(days=40).not_after < asn1_time(datetime.now(timezone.utc) + timedelta(days=41))
 
 
 @pytest.mark.parametrize(
@@ -189,13 +187,12 @@ def test_a_ca_that_cannot_sign_is_refused(store: Store, made: dict[str, Any], ch
 )
 def test_an_external_ca_that_cannot_sign_is_refused(store: Store, made: dict[str, Any], change: dict[str, Any], words: str) -> None:
     store.ca("external", **made)
-    (problem,) = store.external("external", **change)["problems"]
-    assert words in problem
+    assert words in only_problem(store, **store.external("external"), **change)
 
 
 def test_the_group_may_read_an_external_key(store: Store) -> None:
     store.ca("external", mode=0o640)
-    assert store.external("external")["problems"] == []
+    assert store.plan(**store.external("external")).problems == []
 
 
 def test_a_certificate_without_its_key_is_refused(store: Store) -> None:
@@ -233,52 +230,25 @@ def test_a_trusted_certificate_that_is_no_ca_is_refused(store: Store) -> None:
     assert "Could not trust CA" in only_problem(store, trusted_cas=["leaf"])
 
 
-def test_a_controller_without_the_library_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "CRYPTOGRAPHY", False)
-    with pytest.raises(AnsibleFilterError, match="has no library cryptography. Install it"):
-        store.authority()
-
-
 def test_a_folder_may_be_given_from_home(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     store.ca("ca")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert store.authority(directory="~/tls")["problems"] == []
+    assert store.authority(directory="~/tls").cert_path == str(store.path / "ca.crt")
 
 
 def test_a_ca_near_its_end_may_not_issue_but_may_stay(store: Store) -> None:
     store.ca("ca", days=20)
     answer = store.authority()
-    assert answer["problems"] == [] and "would end within tls_renew_before (30 days). Set tls_ca to a new name" in answer["blocked"]
-    assert "Name its successor in tls_trusted_cas now." in answer["warnings"][0]
+    assert "would end within tls_renew_before (30 days). Set tls_ca to a new name" in answer.blocked
+    assert "Name its successor in tls_trusted_cas now." in answer.warnings[0]
 
 
 def test_numbers_are_words_and_words_are_numbers(store: Store) -> None:
     store.ca("2027", passphrase="20272027")
     answer = store.authority(ca=2027, passphrase=20272027, days="365", trusted_cas=2027)
-    assert answer["problems"] == answer["make"] == [] and answer["name"] == "2027"
+    assert answer.make == [] and answer.cert_path == str(store.path / "2027.crt")
 
 
 def test_nothing_is_an_empty_word(store: Store) -> None:
     store.ca("ca")
-    assert store.authority(ca_cert=None, ca_key=None, trusted_cas=None)["problems"] == []
-
-
-def test_all_hosts_have_one_folder_for_the_ca(store: Store) -> None:
-    store.ca("ca")
-    assert store.authority(directories=[str(store.path)] * 2)["problems"] == []
-    problem = only_problem(store, directories=[str(store.path), "/elsewhere/.tls"])
-    assert f"tls_directory is '{store.path}' for one host and '/elsewhere/.tls' for another" in problem
-
-
-def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.ca("ca")
-    monkeypatch.setattr(subject.os, "access", lambda *_arguments: False)
-    assert "you may not read it" in only_problem(store)
-
-
-def test_a_folder_below_one_that_may_not_be_searched_is_not_taken_for_a_missing_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stat(_path: str) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(subject.os, "stat", stat)
-    assert "Permission denied. Correct its path or its permissions." in only_problem(store)
+    assert store.plan(ca_cert=None, ca_key=None, trusted_cas=None).problems == []
