@@ -14,7 +14,6 @@ import json
 import os
 import re
 import socket
-from contextlib import contextmanager
 from typing import Any, Callable, Iterator
 
 import yaml
@@ -22,6 +21,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose_facts
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate
+from ansible_collections.apiary.swarm.plugins.plugin_utils._connection import nothing_shown
 from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import ActionWithProgress
 
 # An anchor and a tag, which YAML allows before a value.
@@ -74,21 +74,11 @@ class ActionModule(ActionWithProgress):
         """The Compose files on the manager; of one that cannot be read the module will tell."""
         found = []
         for path in files:
-            with self._nothing_shown():
+            with nothing_shown(self._connection):
                 answer = self._execute_module(module_name="ansible.legacy.slurp", module_args={"src": path}, task_vars=task_vars)
             if "content" in answer:
                 found.append((path, decoded(answer["content"])))
         return found
-
-    @contextmanager
-    def _nothing_shown(self) -> Iterator[None]:
-        """With -vvv, ssh shows all that a module answers, unless the connection's own play context says no_log."""
-        context = self._connection._play_context
-        before, context.no_log = context.no_log, True
-        try:
-            yield
-        finally:
-            context.no_log = before
 
     def _find(self, path: str, stack: str) -> str:
         """A file on the controller, as templates and files are found."""

@@ -144,22 +144,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def desired_state(current: rollout.State, wanted: rollout.Wanted, apply: str) -> rollout.State:
-    """The files with what is wanted, and an engine that has read them, as far as the module may see to it."""
-    if apply == "reload" and wanted.running and wanted.action == configuration.RESTART:
-        return current
-    engine = current["engine"]
-    if apply != "none" and wanted.action != configuration.NOTHING:
-        engine = rollout.RUNS
-    return {"options": wanted.text(current["options"]), "drop_in": wanted.drop_in, "engine": engine}
-
-
 def run(params: dict[str, Any], converge: Converge, host: Host | None = None) -> dict[str, Any]:
     """Check, compare, write, and let the engine read."""
     machine = host or Host(params["path"], params["wait_timeout"], lambda: connect(params))
     outcome = converge(
         lambda: rollout.observe(machine, params),
-        lambda current, wanted: desired_state(current, wanted, params["apply"]),
+        lambda current, wanted: rollout.desired_state(current, wanted, params["apply"]),
         lambda _before, after, wanted: rollout.roll_out(machine, wanted, after, params["apply"]),
         lambda _after, wanted: rollout.check_rest(machine, wanted),
     )

@@ -259,28 +259,13 @@ join_tokens:
       type: str
 """
 
-from datetime import datetime, timezone
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm import quorum
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm.certificate import Certificate
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm.describe import (
-    describe_certificate,
-    describe_node,
-    describe_service,
-    describe_task,
-)
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import (
-    is_manager,
-    lost_quorum,
-    own_certificate,
-    silent_member,
-    swarm_error,
-)
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.observe import EXTRAS, observe
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "join_tokens": {"type": "bool", "default": False, "no_log": False},
@@ -289,73 +274,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def describe_host(info: dict[str, Any], certificate: Certificate | None, api: str, silent: str | None) -> dict[str, Any]:
-    """What C(GET /info) and the node's certificate tell."""
-    swarm = info["Swarm"]
-    cluster, member = swarm.get("Cluster") or {}, swarm["LocalNodeState"] != "inactive"
-    remotes = [one["Addr"] for one in swarm.get("RemoteManagers") or []]
-    role, quorum = (
-        (certificate.role if certificate else "worker" if swarm["LocalNodeState"] == "active" else None),
-        None,
-    )
-    if is_manager(info):
-        role = "manager"
-        managers = len(remotes)
-        quorum = {
-            "managers": managers,
-            "reachable": None,
-            "needed": managers // 2 + 1,
-            "leader": None,
-            "healthy": False,
-        }
-    return {
-        "state": swarm["LocalNodeState"],
-        "control_available": is_manager(info) and not lost_quorum(info),
-        "role": role if member else None,
-        "error": swarm_error(info) or lost_quorum(info) or silent,
-        "hostname": info.get("Name"),
-        "node_id": swarm.get("NodeID") or None,
-        "node_addr": swarm.get("NodeAddr") or None,
-        "cluster_id": cluster.get("ID") or (certificate.cluster_id if certificate and member else None),
-        "cluster_version": (cluster.get("Version") or {}).get("Index"),
-        "quorum": quorum,
-        "nodes": None,
-        "versions": {"engine": info.get("ServerVersion"), "api": api if info.get("ServerVersion") else None},
-        "certificate": describe_certificate(certificate if member else None, datetime.now(timezone.utc)),
-        "remote_managers": sorted(remotes),
-    }
-
-
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
-    """Read all that is asked for; a swarm without a quorum is an answer, too."""
-    info = client.info()
-    silent = silent_member(info)
-    try:
-        certificate = own_certificate(info)
-    except SwarmError:
-        certificate = None
-    result = {"changed": False, **describe_host(info, certificate, client.api_version, silent)}
-    asked = {option: None for option in ("services", "tasks", "join_tokens") if params[option]}
-    result.update(asked)
-    if not result["control_available"]:
-        return result
-    try:
-        nodes = client.nodes()
-        result["nodes"] = sorted(map(describe_node, nodes), key=lambda node: (node["hostname"], node["id"]))
-        result["quorum"] = quorum.quorum_of(nodes)
-        result["control_available"] = result["quorum"]["healthy"]  # a leader that is alone believes in itself for some seconds
-        if params["services"]:
-            result["services"] = sorted(map(describe_service, client.services(status=True)), key=lambda one: one["name"])
-        if params["tasks"]:
-            tasks = client.tasks({"desired-state": {"running": True}})
-            result["tasks"] = sorted(map(describe_task, tasks), key=lambda one: one["id"])
-        if params["join_tokens"]:
-            tokens = client.swarm()["JoinTokens"]
-            result["join_tokens"] = {"worker": tokens["Worker"], "manager": tokens["Manager"]}
-    except SwarmError as error:
-        result.update({"control_available": False, "error": str(error)})
-        result["quorum"]["healthy"] = False
-    return result
+    """Read all that is asked for."""
+    return {"changed": False, **observe(client, client.info(), [extra for extra in EXTRAS if params[extra]])}
 
 
 def main() -> None:

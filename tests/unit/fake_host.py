@@ -28,6 +28,7 @@ class Machine(Host):
     :ivar dies_of: an option with which no engine starts.
     :ivar deaf_to: an option with which an engine does not reload.
     :ivar running: what the engine has read; None is no engine.
+    :ivar answers: what other commands answer, by their name: (exit status, output).
     """
 
     def __init__(self, root: Path) -> None:
@@ -35,6 +36,7 @@ class Machine(Host):
         self.name = "host1"
         self.now = 1000.0
         self.commands: list[str] = []
+        self.answers: dict[str, tuple[int, str]] = {}
         self.input = ""
         self.refused = self.dies_of = self.deaf_to = self.state = ""
         self.running: dict[str, Any] | None = None
@@ -108,7 +110,9 @@ class Machine(Host):
     def execute(self, arguments: list[str], content: str | None, timeout: float) -> tuple[int, str]:
         self.commands.append(" ".join(arguments))
         if arguments[:2] == ["systemctl", "show"]:
-            return 0, self.state or ("running" if self.running is not None else "dead")
+            state = self.state or ("running" if self.running is not None else "dead")
+            active = "active" if self.running is not None else "inactive"
+            return 0, state if "--value" in arguments else f"ActiveState={active}\nSubState={state}\nUnitFileState=enabled\n"
         if arguments[:2] == ["systemctl", "stop"]:
             self.stop()
         if arguments[:2] == ["systemctl", "restart"]:
@@ -116,7 +120,7 @@ class Machine(Host):
         if arguments[0] == "journalctl":
             dead = f'time="x" level=info msg="Starting up"\nfailed to start daemon: no {self.dies_of} secret0815\n'
             return 0, dead if self.running is None else self.heard
-        return 0, ""
+        return self.answers.get(arguments[0], (0, ""))
 
     def send(self, pid: int, number: int) -> None:
         self.heard = ""

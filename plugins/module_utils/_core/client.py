@@ -14,7 +14,9 @@ import json
 import os
 import re
 import shutil
+import socket
 import time
+from importlib.util import find_spec
 from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import (
@@ -25,13 +27,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import (
     could_not,
 )
 
-try:
-    import docker
-    import requests
-except ImportError:
-    HAS_SDK = False
-else:
-    HAS_SDK = True
+# Importing it costs more than most modules' whole work, so that is left to who connects with it.
+HAS_SDK = find_spec("docker") is not None and find_spec("requests") is not None
 
 # Where an engine's daemon is, also for a user whose PATH does not tell.
 DAEMON_PATH = "/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin:/snap/bin"
@@ -157,12 +154,17 @@ def connect(params: dict[str, Any]) -> Client:
     :raises EngineMissing: no SDK on this host, or no engine.
     :raises SwarmError: there is an engine, but no talking to it.
     """
-    if not HAS_SDK:
+    try:
+        if not HAS_SDK:
+            raise ImportError
+        import docker
+        import requests
+    except ImportError:
         raise EngineMissing(
             "Could not talk to the Docker Engine: the Docker SDK for Python is missing on this host. "
             "Install python3-docker, or let the role apiary.swarm.engine do it.",
             sdk=False,
-        )
+        ) from None
     host = params["docker_host"]
     try:
         api = docker.APIClient(base_url=host, version="auto", timeout=params["timeout"])
@@ -179,12 +181,84 @@ def connect(params: dict[str, Any]) -> Client:
     return Client(transport, api.api_version)
 
 
+def connect_for_reading(params: dict[str, Any]) -> Client:
+    """Like C(connect), and on the local socket without the SDK: for a look, which is quick and finds hosts that have none.
+
+    :raises EngineMissing: no engine, or no SDK for an Engine that is not on a local socket.
+    :raises SwarmError: there is an engine, but no talking to it.
+    """
+    host, timeout = params["docker_host"], params["timeout"]
+    if not host.startswith("unix://"):
+        return connect(params)
+    path = socket_path(host)
+
+    def transport(method: str, target: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
+        try:
+            return socket_request(path, timeout, method, target, headers, body)
+        except (OSError, ValueError) as error:
+            raise connect_error(host, error, timeout) from error
+
+    _status, answer, _body = transport("GET", "/_ping", {}, None)
+    return Client(transport, answer.get("api-version", "1.41"))
+
+
+def socket_path(host: str) -> str:
+    """The path of C(unix://...)."""
+    return "/" + host[len("unix://") :].lstrip("/")
+
+
+def socket_request(
+    path: str, timeout: float, method: str, target: str, headers: dict[str, str], body: bytes | None
+) -> tuple[int, dict[str, str], bytes]:
+    """One HTTP request over a local socket; the names of the answer's headers are in lower case.
+
+    Python's http.client takes longer to import than an Engine to answer.
+
+    :raises OSError: nobody answers, or not in time.
+    :raises ValueError: the answer is cut off, or is no HTTP.
+    """
+    head = {"Host": "docker", "Connection": "close", **headers, **({"Content-Length": str(len(body))} if body is not None else {})}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        connection.sendall(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode() + (body or b""))
+        with connection.makefile("rb") as answer:
+            words = answer.readline().split(None, 2)
+            if len(words) < 2:
+                raise ValueError("the answer is no HTTP")
+            status = int(words[1])
+            found: dict[str, str] = {}
+            for line in iter(answer.readline, b"\r\n"):
+                if not line:
+                    raise ValueError("the answer is cut off")
+                name, _colon, value = line.decode("latin-1").partition(":")
+                found[name.strip().lower()] = value.strip()
+            if found.get("transfer-encoding") == "chunked":
+                content = b"".join(iter(lambda: read_chunk(answer), b""))
+            else:
+                length = int(found.get("content-length", -1))
+                content = answer.read(length)
+                if len(content) < length:
+                    raise ValueError("the answer is cut off")
+    return status, found, content
+
+
+def read_chunk(answer: Any) -> bytes:
+    """The next piece of an answer in pieces; the last is empty."""
+    length = int(answer.readline().split(b";")[0], 16)
+    content = answer.read(length)
+    if len(content) < length or not answer.readline().endswith(b"\n"):
+        raise ValueError("the answer is cut off")
+    return content
+
+
 def connect_error(host: str, error: Exception, timeout: int) -> SwarmError:
     """What it means that an Engine could not be connected to."""
     action = f"talk to the Docker Engine at '{host}'"
     code = next((one.errno for one in error_chain(error) if isinstance(one, OSError) and one.errno), 0)
     if host.startswith("unix://"):
-        path = "/" + host[len("unix://") :].lstrip("/")
+        path = socket_path(host)
         # Systemd leaves its socket behind when the engine's package is removed.
         left_behind = code == errno.ECONNREFUSED and not shutil.which("dockerd", path=DAEMON_PATH)
         if left_behind or no_such_file(path):

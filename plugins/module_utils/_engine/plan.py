@@ -107,9 +107,9 @@ def turn(swarm: dict[str, Any]) -> str:
 
 def daemon_changes(name: str, daemon: dict[str, Any], renewed: list[str], alone: bool) -> list[Change]:
     """How the options of an engine change, in one line, with what that takes."""
-    if not daemon["changed"] and not renewed:
+    if daemon["before"] == daemon["after"] and not renewed:
         return []
-    verb = {"nothing": "set", "reload": "reload", "restart": "restart"}[RESTART if renewed else daemon["action"]]
+    verb = {"nothing": "set", "reload": "reload", "restart": "restart"}[RESTART if renewed else daemon["action"] or NOTHING]
     told = [option_text(key, daemon["before"].get(key), daemon["after"].get(key)) for key in differing(daemon["before"], daemon["after"])]
     told += [f"{option} is renewed" for option in renewed]
     if not told and daemon["changed_options"]:

@@ -99,6 +99,16 @@ def observe(host: Host, params: dict[str, Any]) -> tuple[State, Wanted]:
     return {"options": files.options, "drop_in": files.drop_in, "engine": engine}, wanted
 
 
+def desired_state(current: State, wanted: Wanted, apply: str) -> State:
+    """The files with what is wanted, and an engine that has read them, as far as the module may see to it."""
+    if apply == "reload" and wanted.running and wanted.action == configuration.RESTART:
+        return current
+    engine = current["engine"]
+    if apply != "none" and wanted.action != configuration.NOTHING:
+        engine = RUNS
+    return {"options": wanted.text(current["options"]), "drop_in": wanted.drop_in, "engine": engine}
+
+
 def what_is_needed(
     host: Host, options: dict[str, Any], drop_in: str | None, read: Read | None, present: dict[str, Any], foretold: list[str]
 ) -> tuple[str, list[str]]:

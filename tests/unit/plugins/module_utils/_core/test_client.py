@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import errno
 import json
+import socket
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,8 @@ def engine_fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
                 raise Wrapped(f"Error while fetching server API version: {met}")  # noqa: B904  # without "from", as the SDK does it
 
     monkeypatch.setattr(docker_client, "HAS_SDK", True)
-    monkeypatch.setattr(docker_client, "docker", Sdk, raising=False)
+    monkeypatch.setitem(sys.modules, "docker", Sdk)
+    monkeypatch.setitem(sys.modules, "requests", Sdk)
 
 
 @pytest.mark.parametrize(
@@ -146,3 +150,68 @@ def test_conflict_says_what_to_do() -> None:
     assert str(SwarmConflict("update node 'a'", 500, "update out of sequence")).endswith(
         "Run the task again when nobody else changes the swarm."
     )
+
+
+def answering(path: Path, *answers: bytes) -> list[bytes]:
+    """A local socket behind which each request gets the next answer; the requests."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        for answer in answers:
+            connection = listener.accept()[0]
+            asked.append(connection.recv(65536))
+            connection.sendall(answer)
+            connection.close()
+        listener.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return asked
+
+
+PONG = b"HTTP/1.1 200 OK\r\nApi-Version: 1.47\r\nContent-Length: 2\r\n\r\nOK"
+CHUNKED = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\n[{"a"\r\n5\r\n: 1}]\r\n0\r\n\r\n'
+
+
+def test_a_local_engine_is_read_without_the_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(docker_client, "HAS_SDK", False)
+    refused = b'HTTP/1.1 503 Unavailable\r\nContent-Length: 26\r\n\r\n{"message": "no leader..."}'[:-1]
+    asked = answering(tmp_path / "s", PONG, CHUNKED, b'HTTP/1.1 200 OK\r\n\r\n{"to": "the end"}', refused)
+    client = docker_client.connect_for_reading({"docker_host": f"unix://{tmp_path}/s", "timeout": 5})
+    assert client.api_version == "1.47"
+    assert client.nodes() == [{"a": 1}] and client.info() == {"to": "the end"}
+    with pytest.raises(EngineError, match="no leader"):
+        client.nodes()
+    assert [one.split(b" HTTP")[0] for one in asked] == [b"GET /_ping", b"GET /v1.47/nodes", b"GET /v1.47/info", b"GET /v1.47/nodes"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"rubbish\r\n\r\n", b"HTTP/1.1 200 OK\r\nApi-V", PONG[:-1], CHUNKED[:-12], CHUNKED[:-20], b"HTTP/1.1 x y\r\n\r\n"],
+)
+def test_an_answer_that_is_cut_off_is_none(tmp_path: Path, answer: bytes) -> None:
+    answering(tmp_path / "s", answer)
+    with pytest.raises(
+        SwarmError, match="^Could not talk to the Docker Engine at 'unix://.*': .*Look at the engine's log on its host"
+    ) as caught:
+        docker_client.connect_for_reading({"docker_host": f"unix://{tmp_path}/s", "timeout": 5})
+    assert not isinstance(caught.value, EngineMissing)
+
+
+def test_an_engine_that_does_not_answer_in_time_is_there(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        with pytest.raises(SwarmError, match="no answer within 0.05 s") as caught:
+            docker_client.connect_for_reading({"docker_host": f"unix://{tmp_path}/s", "timeout": 0.05})
+    assert not isinstance(caught.value, EngineMissing)
+
+
+def test_reading_finds_a_missing_engine_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(EngineMissing, match="there is no such socket"):
+        docker_client.connect_for_reading({"docker_host": f"unix://{tmp_path}/s", "timeout": 5})
+    monkeypatch.setattr(docker_client, "HAS_SDK", False)
+    with pytest.raises(EngineMissing, match="SDK for Python is missing"):
+        docker_client.connect_for_reading({"docker_host": "tcp://10.0.0.1:2375", "timeout": 5})

@@ -72,7 +72,17 @@ def test_engine_in_no_swarm_restarts_at_once() -> None:
 
 
 def test_option_that_is_written_and_not_read_is_told() -> None:
-    found = plan(w1=host(daemon={"changed": True, "action": "restart", "changed_options": ["mtu"], "before": {}, "after": {}}))
+    found = plan(
+        w1=host(
+            daemon={
+                "changed": True,
+                "action": "restart",
+                "changed_options": ["mtu"],
+                "before": {"(engine)": "has not read mtu"},
+                "after": {},
+            }
+        )
+    )
     assert lines(found) == [("w1", "restart", "mtu not read yet (in its turn)")]
 
 
