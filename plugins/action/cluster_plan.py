@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, Callable
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
@@ -79,12 +79,9 @@ class ActionModule(ActionBase):
             own = hostvars.get(name, {})
             look = own.get(options["look"]) if name in answering else None
             addresses = [str(own[key]) for key in ("ansible_host", "cluster_advertise_addr") if own.get(key)]
-            hosts[name] = {"look": look, "roles": (look or {}).get("roles") or {}, "addresses": addresses}
-        controller = _sections.Controller(
-            variables=lambda name, default=None: self._templar.template(variables[name]) if name in variables else default,
-            limit=str(variables.get("ansible_limit") or ""),
-            missing=[name for name in names if name not in answering],
-        )
+            roles = (look or {}).get("roles") or {}
+            hosts[name] = {"look": look, "roles": roles, "addresses": addresses, "ansible_host": str(own.get("ansible_host") or "")}
+        controller = _sections.Controller(self._variable(variables), str(variables.get("ansible_limit") or ""))
         return _sections.of_hosts(parts, hosts, options["managers"], options["workers"], options["groups"], controller)
 
     def _deployments(self, parts: list[str], variables: dict[str, Any], cluster: Section | None) -> Section:
@@ -95,11 +92,15 @@ class ActionModule(ActionBase):
             own = variables["hostvars"][cluster.data["control"]]
             stacks = {answer["item"]: answer for answer in (answered(own.get("stacks_result")) or {}).get("results") or []}
             return _deployments.plan(answered(own.get("registry_result")), answered(own.get("images_result")), stacks)
+        return _sections.before_there_is_a_swarm(parts, self._variable(variables), self._find)
 
-        def value(name: str, default: Any) -> Any:
+    def _variable(self, variables: dict[str, Any]) -> Callable[..., Any]:
+        """Reads one variable as this task sees it, or gives a default."""
+
+        def value(name: str, default: Any = None) -> Any:
             return self._templar.template(variables[name]) if name in variables else default
 
-        return _sections.before_there_is_a_swarm(parts, value, self._find)
+        return value
 
     def _find(self, path: str) -> str:
         """A Compose file where the action of the stack looks for it; one that is nowhere keeps its name."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
 
-from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section, nothing
 from ansible_collections.apiary.swarm.plugins.module_utils._engine import plan as engine_plan
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import plan as swarm_plan
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import preflight
+from ansible_collections.apiary.swarm.plugins.module_utils._tls.variables import tls_variables
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments
 from ansible_collections.apiary.swarm.plugins.plugin_utils._images import images_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils._tls_files import plan_tls
 
 # The groups that plays act on; they are filled by the plan and empty where nothing is to be done.
 ACT_GROUPS = (
@@ -31,14 +33,12 @@ ACT_GROUPS = (
 class Controller(NamedTuple):
     """What the plan needs of the controller.
 
-    :ivar variables: the value of a variable, or a default.
+    :ivar variable: the value of a variable of the inventory, or the default that is given with its name.
     :ivar limit: C(--limit), empty where there is none.
-    :ivar missing: hosts of the play that have failed or could not be reached.
     """
 
-    variables: Callable[..., Any]
+    variable: Callable[..., Any]
     limit: str
-    missing: list[str]
 
 
 def of_hosts(
@@ -53,24 +53,18 @@ def of_hosts(
     sections["variables"] = Section(wrong, [], [], {})
     if "preflight" in parts:
         sections["preflight"] = preflight.plan(hosts, managers, workers, groups)
-    if joined_problems(sections):
+    if any(section.problems for section in sections.values()):
         return sections
+    if "tls" in parts:
+        # Where the engines are planned, too, their variables say what role tls is to make.
+        whole = any("engine_remote_api" in host["roles"] for host in hosts.values())
+        wanted = tls_variables(hosts, managers) if whole else hosts
+        sections["tls"] = plan_tls(wanted, controller.limit, lambda _host: controller.variable("tls_ca_passphrase", ""))
+    if "engine" in parts:
+        sections["engine"] = engine_plan.plan(hosts, sections.get("tls", nothing()).data.get("renewed") or {})
     if "cluster" in parts:
         sections["cluster"] = swarm_plan.plan(hosts, managers)
-    if "engine" in parts:
-        sections["engine"] = engine_plan.plan(hosts, {})
-    return in_order(sections)
-
-
-def joined_problems(sections: dict[str, Section]) -> bool:
-    """Whether there are any."""
-    return any(section.problems for section in sections.values())
-
-
-def in_order(sections: dict[str, Section]) -> dict[str, Section]:
-    """Sections in the order in which they are done."""
-    order = ["variables", "preflight", "tls", "engine", "cluster", "archives"]
-    return {name: sections[name] for name in order if name in sections}
+    return sections
 
 
 def before_there_is_a_swarm(parts: list[str], value: Callable[[str, Any], Any], find: Callable[[str], str]) -> Section:
@@ -94,6 +88,9 @@ def groups(sections: dict[str, Section], hosts: list[str]) -> dict[str, list[str
     """Group -> the hosts that act in it."""
     found: dict[str, list[str]] = {name: [] for name in ACT_GROUPS}
     cluster, deployments = sections.get("cluster"), sections.get("deployments")
+    if "tls" in sections and sections["tls"].data:
+        found["swarm_act_tls"] = sections["tls"].data["work"]["hosts"]
+        found["swarm_act_clients"] = sections["tls"].data["work"]["clients"]
     if "engine" in sections:
         found["swarm_act_engine"] = sections["engine"].data["configure"]
         for kind, names in sections["engine"].data["restart"].items():
