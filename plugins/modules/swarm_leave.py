@@ -118,7 +118,7 @@ def refusal(info: dict[str, Any], client: Client) -> str | None:
         return f"its state is '{swarm['LocalNodeState']}': {swarm_error(info) or 'no manager answers it'}"
     if lost_quorum(info):
         return f"the swarm has no quorum: {lost_quorum(info)}"
-    return quorum.quorum_refusal(client.nodes(), swarm["NodeID"])
+    return quorum.demotion_refusal(quorum.members_of(client.nodes()), swarm["NodeID"])
 
 
 def leave_in_order(client: Client, node_id: str, name: str, timeout: float) -> None:

@@ -78,6 +78,10 @@ class Converge:
             return Outcome(before != after, before, after, context)
         raise AssertionError("unreachable")
 
+    def await_later(self, observe: Callable[[], State], wait: Callable[[], State]) -> State:
+        """What is after waiting for it; in check mode what is now, because nothing was done that would end the wait."""
+        return observe() if self.check else wait()
+
 
 def execute(
     module: AnsibleModule,

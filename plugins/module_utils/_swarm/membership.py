@@ -201,7 +201,7 @@ def get_node(client: Client, node_id: str, action: str) -> tuple[dict[str, Any],
 
 def refuse_demotion(nodes: list[dict[str, Any]], node: dict[str, Any]) -> None:
     """Refuse to demote a manager that cannot be spared."""
-    refusal = quorum.quorum_refusal(nodes, node["ID"])
+    refusal = quorum.demotion_refusal(quorum.members_of(nodes), node["ID"])
     if refusal:
         title = lookup.node_title(node, nodes)
         raise could_not(f"demote node '{title}'", refusal, "Bring the other managers back, or promote another node first")

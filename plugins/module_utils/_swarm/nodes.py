@@ -86,21 +86,15 @@ def demotions(context: Context, after: dict[str, Any]) -> list[str]:
     :param after: NodeID -> role and availability, of the nodes that stay.
     """
     check_promotions(context, after)
+    members = quorum.members_of(context.nodes)
     promoted = [key for key in after if after[key]["role"] == "manager" and not quorum.counts_in_raft(context.by_id[key])]
-    nodes = [{**node, **promoted_node(node)} if node["ID"] in promoted else node for node in context.nodes]
+    members += [quorum.Member(key, context.title[key], True, False) for key in promoted]
     leaving = [key for key in context.wanted if key not in after or after[key]["role"] == "worker"]
-    demoted = [key for key in leaving if quorum.counts_in_raft(context.by_id[key])]
-    demoted.sort(key=lambda key: manager_reachable(context.by_id[key]))  # those that do not vote any more first
-    for node_id in demoted:
-        refusal = quorum.quorum_refusal(nodes, node_id)
-        if refusal:
-            raise could_not(
-                f"demote node '{context.title[node_id]}'",
-                refusal,
-                "Bring the other managers back, or promote another node first",
-            )
-        nodes = [node for node in nodes if node["ID"] != node_id]
-    return demoted
+    order, refused = quorum.demotion_order(members, [key for key in leaving if quorum.counts_in_raft(context.by_id[key])])
+    if refused:
+        node_id, reason = refused
+        raise could_not(f"demote node '{context.title[node_id]}'", reason, "Bring the other managers back, or promote another node first")
+    return order
 
 
 def check_promotions(context: Context, after: dict[str, Any]) -> None:
@@ -113,11 +107,6 @@ def check_promotions(context: Context, after: dict[str, Any]) -> None:
                 f"it is {lookup.node_state(node)}",
                 "Bring it back first; look at the engine on that node",
             )
-
-
-def promoted_node(node: Any) -> dict[str, Any]:
-    """What differs in a node once it is a manager."""
-    return {"Spec": {**node["Spec"], "Role": "manager"}, "ManagerStatus": {"Reachability": "reachable"}}
 
 
 # -- the steps

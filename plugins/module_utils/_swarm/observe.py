@@ -43,7 +43,7 @@ def describe_host(info: dict[str, Any], certificate: Certificate | None, api: st
         managers = {
             "managers": count,
             "reachable": None,
-            "needed": count // 2 + 1,
+            "needed": quorum.majority(count),
             "leader": None,
             "healthy": False,
         }
@@ -83,7 +83,7 @@ def observe(client: Client, info: dict[str, Any], extras: Sequence[str] = ()) ->
     try:
         nodes = client.nodes()
         result["nodes"] = sorted(map(describe_node, nodes), key=lambda node: (node["hostname"], node["id"]))
-        result["quorum"] = quorum.quorum_of(nodes)
+        result["quorum"] = quorum.quorum_of(quorum.members_of(nodes))
         result["control_available"] = result["quorum"]["healthy"]  # a leader that is alone believes in itself for some seconds
         if "services" in extras:
             result["services"] = sorted(map(describe_service, client.services(status=True)), key=lambda one: one["name"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup, quorum
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 
 def node(node_id: str, hostname: str, state: str = "ready", role: str = "worker", reachability: str | None = None) -> Any:
@@ -46,16 +46,6 @@ def test_ambiguous_hostname_is_refused_with_the_ids(states: tuple[str, str]) -> 
 def test_node_listed_twice_is_refused() -> None:
     with pytest.raises(SwarmError, match="listed twice"):
         lookup.pick_nodes([node("1", "a")], [{"name": "a"}, {"name": "1"}], "label node")
-
-
-def test_quorum_is_counted_over_members_of_raft() -> None:
-    nodes = [node(str(n), f"m{n}", role="manager", reachability="reachable") for n in range(3)] + [node("9", "w")]
-    assert quorum.quorum_of(nodes) == {"managers": 3, "reachable": 3, "needed": 2, "leader": None, "healthy": False}
-    assert quorum.quorum_refusal(nodes, "0") is None
-    nodes[1]["ManagerStatus"]["Reachability"] = "unreachable"
-    assert "1 of the 2 other managers" in (quorum.quorum_refusal(nodes, "0") or "")
-    assert quorum.quorum_refusal(nodes, "1") is None
-    assert quorum.quorum_refusal(nodes[:1], "0") == "it is the last manager"
 
 
 @pytest.mark.parametrize("own", ["", "0.0.0.0", "127.0.0.1", "::", "::1"])

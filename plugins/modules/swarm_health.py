@@ -1,0 +1,197 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: swarm_health
+short_description: Check that a Swarm can spare a node, and wait until it is whole again
+version_added: 0.3.0
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Frames whatever takes a node away for a moment, such as a restart of its engine. Nothing is ever written.
+  - With O(spare) it fails unless the swarm can do without the node now, and returns RV(baseline), which is how the swarm is.
+  - With O(baseline) it waits until the swarm is like that again. All nodes are Ready that were, under their own names, as many managers
+    are reachable, and every service runs as many tasks. Tasks of a node that was restarted have to be new ones.
+  - With O(node_id) alone it waits until this host is that node of its swarm.
+  - Run it on a manager, or delegate it to one, for the first two. Where that one does not control its swarm, O(spare) fails, too, and
+    RV(control_available) tells it from a refusal, so that another manager can be asked.
+extends_documentation_fragment:
+  - apiary.swarm.connection
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Does not wait in check mode, because nothing was restarted.
+  diff_mode:
+    support: N/A
+    details:
+      - Nothing is changed.
+  idempotent:
+    support: full
+options:
+  spare:
+    description:
+      - The NodeID of the node that shall be taken away.
+      - A manager can be spared if the others are a majority of all without it, or if it is the only one.
+    type: str
+  without_quorum:
+    description:
+      - Whether O(spare) always succeeds, also where no manager is in control.
+    type: bool
+    default: false
+  baseline:
+    description:
+      - How the swarm was, as RV(baseline) returned it. Needs O(node_id).
+      - Where no manager was in control then, only the membership of the host that is asked counts.
+    type: dict
+  node_id:
+    description:
+      - The NodeID of the node that was away.
+    type: str
+  name:
+    description:
+      - How error messages call the node. The name in O(members) if it is not given.
+    type: str
+  members:
+    description:
+      - The hostnames of the hosts that say they are members of the swarm, by NodeID.
+      - With O(spare) those that the manager knows have to be Ready, all but the node itself, because one that is not may have been
+        restarted just now.
+      - With O(baseline) the managers have to list them under these names. After an election they may mix up two nodes for some seconds
+        (U(https://github.com/moby/moby/issues/46167)).
+    type: dict
+    default: {}
+  restarted:
+    description:
+      - Whether the engine of the node was restarted, so that none of its tasks of before can still run.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How long to wait, in seconds.
+    type: int
+    default: 300
+seealso:
+  - module: apiary.swarm.swarm_info
+  - module: apiary.swarm.daemon_config
+  - module: apiary.swarm.node
+"""
+
+EXAMPLES = r"""
+- name: Check that the swarm can spare this host
+  apiary.swarm.swarm_health:
+    spare: "{{ node_id }}"
+  register: before
+  delegate_to: manager2
+
+- name: Restart the engine
+  ansible.builtin.systemd_service:
+    name: docker
+    state: restarted
+
+- name: Wait until this host is a member again
+  apiary.swarm.swarm_health:
+    node_id: "{{ node_id }}"
+
+- name: Wait until the swarm is as it was
+  apiary.swarm.swarm_health:
+    baseline: "{{ before.baseline }}"
+    node_id: "{{ node_id }}"
+  delegate_to: manager2
+"""
+
+RETURN = r"""
+control_available:
+  description: Whether the host that was asked is a manager in control of its swarm. Also returned on failure.
+  type: bool
+  returned: always
+baseline:
+  description: How the swarm is, for the option of this name. Only C(control_available) and C(state) where no manager is in control.
+  type: dict
+  returned: with O(spare)
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import health
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "spare": {"type": "str"},
+    "without_quorum": {"type": "bool", "default": False},
+    "baseline": {"type": "dict"},
+    "node_id": {"type": "str"},
+    "name": {"type": "str"},
+    "members": {"type": "dict", "default": {}},
+    "restarted": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+}
+RULES: dict[str, Any] = {
+    "mutually_exclusive": [("spare", "baseline"), ("spare", "node_id")],
+    "required_one_of": [("spare", "node_id")],
+    "required_by": {"baseline": ("node_id",)},
+}
+NO_FURTHER = "No further engine is restarted. Look into its log ('journalctl -u docker') and run again"
+
+
+def spared(view: health.View, params: dict[str, Any], name: str) -> dict[str, Any]:
+    """The result where the node can be spared.
+
+    :raises SwarmError: it cannot.
+    """
+    problem = health.spare_problem(view, name, params["spare"], params["members"])
+    if problem and not params["without_quorum"]:
+        raise SwarmError(problem, {"control_available": view["control_available"]})
+    return {
+        "changed": False,
+        "control_available": view["control_available"],
+        "baseline": health.baseline_of(view, params["spare"]),
+    }
+
+
+def missing(view: health.View, params: dict[str, Any]) -> list[str]:
+    """What is not yet as it was."""
+    if params["baseline"] is not None:
+        return health.regressions(view, params["baseline"], params["node_id"], params["members"], params["restarted"])
+    here = view["state"] == "active" and view["node_id"] == params["node_id"]
+    return [] if here else [f"the host is not the node that it was (its state is '{view['state']}')"]
+
+
+def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
+    """Refuse or return a baseline; or wait."""
+    node_id = params["spare"] or params["node_id"]
+    name = params["name"] or params["members"].get(node_id) or node_id
+    if params["spare"]:
+        return spared(health.observe(client), params, name)
+
+    def observe() -> health.View:
+        return health.membership_of(client.info()) if params["baseline"] is None else health.observe(client)
+
+    def wait() -> health.View:
+        return wait_until(
+            observe,
+            lambda view: not missing(view, params),
+            f"bring the swarm back after the restart of the engine of '{name}'",
+            params["wait_timeout"],
+            NO_FURTHER,
+            lambda view: ", ".join(missing(view, params)),
+        )
+
+    view = converge.await_later(observe, wait)
+    return {"changed": False, "control_available": view["control_available"]}
+
+
+def main() -> None:
+    """Run as a module."""
+    execute(AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True, **RULES), run, without_engine=True)
+
+
+if __name__ == "__main__":
+    main()
