@@ -1,7 +1,11 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The contracts of the roles: defaults and argument_specs agree, and the README names what is on disk."""
+"""The contracts of the collection: what is written down twice agrees.
+
+Each role's defaults, argument_specs and README; modules, roles and playbooks on disk and in the README; the modules that talk to an Engine and
+the action group.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,33 @@ def role_problems(role: pathlib.Path) -> list[str]:
     return problems
 
 
+def variable_problems() -> list[str]:
+    """Variables in the README of a role, or in the collection's, that no role has."""
+    roles = [path.name for path in (ROOT / "roles").iterdir()]
+    known = set()
+    for name in roles:
+        for entry in load(ROOT / "roles" / name / "meta" / "argument_specs.yml")["argument_specs"].values():
+            known |= set(entry.get("options") or {})
+        # What a role hands on to those that follow.
+        for path in (ROOT / "roles" / name / "tasks").glob("*.yml"):
+            known |= set(re.findall(rf"^ +({name}_\w+):", path.read_text(encoding="utf-8"), re.MULTILINE))
+    problems = []
+    for path in [ROOT / "README.md", *(ROOT / "roles").glob("*/README.md")]:
+        named = set(re.findall(rf"(?<![\w./])(?:{'|'.join(roles)})_[a-z_]*[a-z]\b(?![./(])", path.read_text(encoding="utf-8")))
+        modules = {module.stem for module in (ROOT / "plugins" / "modules").glob("*.py")}
+        problems += [f"{path.relative_to(ROOT)}: no role has {name}" for name in sorted(named - known - modules)]
+    return problems
+
+
+def group_problems() -> list[str]:
+    """Modules that take docker_host and are not in the action group, so that module_defaults would not reach them, and the reverse."""
+    group = set(load(ROOT / "meta" / "runtime.yml")["action_groups"]["swarm"])
+    modules = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    connected = {name for name, text in modules.items() if re.search(r"^  - apiary\.swarm\.connection$", text, re.MULTILINE)}
+    problems = [f"meta/runtime.yml: {name} is missing in the action group" for name in sorted(connected - group)]
+    return problems + [f"meta/runtime.yml: {name} in the action group takes no docker_host" for name in sorted(group - connected)]
+
+
 def readme_problems() -> list[str]:
     """Modules, roles and playbooks that are on disk or in the README, but not in both."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,7 +85,8 @@ def readme_problems() -> list[str]:
 
 
 def main() -> int:
-    problems = [problem for role in sorted((ROOT / "roles").iterdir()) for problem in role_problems(role)] + readme_problems()
+    problems = [problem for role in sorted((ROOT / "roles").iterdir()) for problem in role_problems(role)]
+    problems += variable_problems() + readme_problems() + group_problems()
     for problem in problems:
         print(problem)
     return bool(problems)
