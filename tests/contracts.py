@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The contracts of the collection: what is written down twice agrees.
 
-Each role's defaults, argument_specs and README; modules, roles and playbooks on disk and in the README; the modules that talk to an Engine and
-the action group.
+Each role's defaults, argument_specs and README; modules, roles and playbooks on disk and in the README; the modules that talk to an Engine
+and the action group.
 """
 
 from __future__ import annotations
