@@ -25,12 +25,12 @@ def plan(hosts: dict[str, Any], renewed: dict[str, list[str]]) -> Section:
 
     :param hosts: name -> look (None where it did not answer) and roles.
     :param renewed: name -> the options of the engine whose files the role tls will write in this run.
-    :returns: data: C(hosts) (name -> C(packages), C(kernel) and C(alone)), C(configure) (names of those that act now) and C(restart)
-        (kind -> names of those that wait for their turn).
+    :returns: data: C(hosts) (name -> C(packages), C(kernel) and C(alone)), C(configure) (names of those that act now), C(restart)
+        (kind -> names of those that wait for their turn) and C(members) (NodeID -> hostname, of hosts that say they are members).
     """
     problems: list[str] = []
     changes: list[Change] = []
-    data: dict[str, Any] = {"hosts": {}, "configure": [], "restart": {kind: [] for kind in KINDS}}
+    data: dict[str, Any] = {"hosts": {}, "configure": [], "restart": {kind: [] for kind in KINDS}, "members": {}}
     for name, host in hosts.items():
         if not host["look"]:
             continue
@@ -38,6 +38,9 @@ def plan(hosts: dict[str, Any], renewed: dict[str, list[str]]) -> Section:
         problems += found.problems
         changes += found.changes
         data["hosts"][name] = found.data["host"]
+        swarm = host["look"]["swarm"]
+        if swarm["state"] == "active":
+            data["members"][swarm["node_id"]] = swarm["hostname"]
         if found.data["acts"]:
             data["configure"].append(name)
         if found.data["turn"]:

@@ -10,7 +10,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._engine import plan a
 
 RIGHT: dict[str, Any] = {"action": "nothing", "changed": False, "changed_options": [], "before": {}, "after": {}, "problems": []}
 JOURNALD = {"changed": True, "before": {"log-driver": "json-file"}, "after": {"log-driver": "journald"}, "changed_options": ["log-driver"]}
-MEMBER = {"state": "active", "error": None, "node_id": "id-1", "role": "worker", "nodes": None}
+MEMBER = {"state": "active", "error": None, "node_id": "id-1", "hostname": "w1", "role": "worker", "nodes": None}
 NOBODY = {"state": "inactive", "error": None, "node_id": None, "role": None, "nodes": None}
 
 
