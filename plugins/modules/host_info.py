@@ -59,6 +59,12 @@ options:
     type: list
     elements: str
     default: [overlay, br_netfilter, ip_vs]
+  images:
+    description:
+      - Images to look for in the engine, by their names with a tag.
+    type: list
+    elements: str
+    default: []
   daemon:
     description:
       - Options of M(apiary.swarm.daemon_config), to be told what that module would do here with C(apply=reload).
@@ -342,10 +348,16 @@ network:
       description: Who listens on TCP and UDP ports 2376, 2377, 7946 and 4789, with C(protocol), C(address) and C(port).
       type: list
       elements: dict
+images:
+  description: Whether the engine has each of the O(images); V(null) if it does not answer.
+  type: dict
+  returned: success
+  sample: {"registry:2": true}
 swarm:
   description:
-    - What M(apiary.swarm.swarm_info) returns with C(services=true), and C(options), the options of the swarm as M(apiary.swarm.swarm_init)
-      has them, which are V(null) on a host that does not control its swarm.
+    - What M(apiary.swarm.swarm_info) returns with C(services=true), and what follows, which is V(null) on a host that does not control its
+      swarm. C(options) are the options of the swarm as M(apiary.swarm.swarm_init) has them, C(init_options) those that it was initialised
+      with, and C(addresses) the address options that this host was started with.
     - If there is an engine that cannot be asked, RV(swarm.error) says so and all the rest is V(null), also RV(swarm.state).
   type: dict
   returned: success
@@ -373,13 +385,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client, connect_for_reading
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute_on_host
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration
 from ansible_collections.apiary.swarm.plugins.module_utils._engine import observe as observe_engine
+from ansible_collections.apiary.swarm.plugins.module_utils._engine import redaction
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.packages import known_packages
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import Host
 from ansible_collections.apiary.swarm.plugins.module_utils._host import files, network, system
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import observe as observe_swarm
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm.spec import cluster_options
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import local_addresses
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.spec import cluster_options, init_options
 
 DAEMON_CONFIG = "/etc/docker/daemon.json"
 ROLES = ["preflight", "engine", "tls", "cluster", "registry", "images", "stacks"]
@@ -389,6 +402,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "files": {"type": "list", "elements": "path", "default": []},
     "sysctl": {"type": "list", "elements": "str", "default": []},
     "kernel_modules": {"type": "list", "elements": "str", "default": ["overlay", "br_netfilter", "ip_vs"]},
+    "images": {"type": "list", "elements": "str", "default": []},
     # Not all of it is secret; but all of it would be written to the host's log, and main() narrows it down.
     "daemon": {
         "type": "dict",
@@ -406,15 +420,26 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def membership(client: Client | None, info: dict[str, Any] | None, error: str | None) -> dict[str, Any]:
-    """What swarm_info tells, and the swarm's options."""
-    extras = ["services"]
+    """What swarm_info tells, the swarm's options, and what cannot be changed on a member."""
+    extras, more = ["services"], {"options": None, "init_options": None, "addresses": None}
     if client is None or info is None:
-        return {**observe_swarm.unknown(error or "", extras), "options": None}
+        return {**observe_swarm.unknown(error or "", extras), **more}
     try:
         told = observe_swarm.observe(client, info, extras)
     except SwarmError as refusal:
-        return {**observe_swarm.unknown(str(refusal), extras), "options": None}
-    return {**told, "options": cluster_options(info["Swarm"]["Cluster"]["Spec"]) if told["control_available"] else None}
+        return {**observe_swarm.unknown(str(refusal), extras), **more}
+    if told["control_available"]:
+        cluster = info["Swarm"]["Cluster"]
+        more.update(options=cluster_options(cluster["Spec"]), init_options=init_options(cluster), addresses=local_addresses(info))
+    return {**told, **more}
+
+
+def images(client: Client | None, names: list[str]) -> dict[str, bool] | None:
+    """Whether the engine has these images; None where it does not answer."""
+    if client is None:
+        return None
+    there = {tag for image in client.images() for tag in image.get("RepoTags") or []} if names else set()
+    return {name: name in there for name in names}
 
 
 def run(params: dict[str, Any], _converge: Converge, host: Host | None = None) -> dict[str, Any]:
@@ -441,6 +466,7 @@ def run(params: dict[str, Any], _converge: Converge, host: Host | None = None) -
         "disk": system.disk(host, str(data_root or engine["data_root"])),
         "clock": system.clock(host),
         "network": network.network(host),
+        "images": images(client if engine["answers"] else None, params["images"]),
         "swarm": membership(client, info, error),
     }
 
@@ -448,7 +474,7 @@ def run(params: dict[str, Any], _converge: Converge, host: Host | None = None) -
 def main() -> None:
     """Run as a module."""
     module = AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True)
-    module.no_log_values = configuration.secrets((module.params["daemon"] or {}).get("options", {}))
+    module.no_log_values = redaction.secrets((module.params["daemon"] or {}).get("options", {}))
     execute_on_host(module, run)
 
 

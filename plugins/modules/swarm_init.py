@@ -168,9 +168,12 @@ from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership imp
     swarm_error,
 )
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.spec import (
+    CANNOT_CHANGE,
     cluster_options,
     cluster_spec,
     init_body,
+    init_options,
+    refuse_init_change,
     wanted_at_init,
     wanted_options,
 )
@@ -202,7 +205,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "wait_timeout": {"type": "int", "default": 60},
 }
 ACTION = "initialise the swarm on host '{}'"
-CANNOT_CHANGE = "Take the option away; a different value takes a new swarm"
 
 
 def desired_swarm(current: dict[str, Any], wanted: dict[str, Any], at_init: dict[str, Any]) -> dict[str, Any]:
@@ -238,19 +240,12 @@ def check_usable(info: dict[str, Any]) -> bool:
 
 def check_unchanged(info: dict[str, Any], client: Client, at_init: dict[str, Any], params: dict[str, Any]) -> list[str]:
     """An init-only option with another value than the swarm's is an error; returns warnings."""
-    cluster, action = info["Swarm"]["Cluster"], f"change the swarm on host '{host_name(info)}'"
-    actual: dict[str, Any] = {
-        "data_path_port": cluster.get("DataPathPort") or 4789,
-        "default_addr_pool": [str(pool) for pool in cluster.get("DefaultAddrPool") or []],
-        "default_addr_pool_mask_length": cluster.get("SubnetSize"),
-    }
+    action = f"change the swarm on host '{host_name(info)}'"
+    actual = init_options(info["Swarm"]["Cluster"])
     if "availability" in at_init:
         node = lookup.find_node(client.nodes(), info["Swarm"]["NodeID"], "find node")
         actual["availability"] = node["Spec"]["Availability"]
-    for option, value in actual.items():
-        if params[option] is not None and at_init[option] != value:
-            advice = CANNOT_CHANGE if option != "availability" else "Use apiary.swarm.node to change it"
-            raise could_not(action, f"{option} is {value!r} and not {at_init[option]!r}, and can only be given at init", advice)
+    refuse_init_change(actual, params, at_init, action)
     return check_local_addresses(info, params, action, CANNOT_CHANGE)
 
 

@@ -60,6 +60,8 @@ def look_arguments(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         return engine_arguments(variables)
     if role == "tls":
         return {"files": tls_files(variables)}
+    if role == "images":
+        return {"images": [archive["image"] for archive in variables.get("images_archives") or []]}
     return {}
 
 

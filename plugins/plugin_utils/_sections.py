@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
 
-from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section, nothing
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Change, Section, nothing
 from ansible_collections.apiary.swarm.plugins.module_utils._engine import plan as engine_plan
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import plan as swarm_plan
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import preflight
@@ -64,7 +64,22 @@ def of_hosts(
         sections["engine"] = engine_plan.plan(hosts, sections.get("tls", nothing()).data.get("renewed") or {})
     if "cluster" in parts:
         sections["cluster"] = swarm_plan.plan(hosts, managers)
+    if "archives" in parts:
+        sections["archives"] = archives(hosts)
     return sections
+
+
+def archives(hosts: dict[str, Any]) -> Section:
+    """The images that hosts lack and have archives of.
+
+    :returns: data: C(hosts) that load any.
+    """
+    changes = []
+    for name, host in hosts.items():
+        there = (host["look"] or {}).get("images") or {}
+        wanted = host["roles"].get("images_archives") or []
+        changes += [Change(name, "image", "load", f"{one['image']} from {one['path']}") for one in wanted if not there.get(one["image"])]
+    return Section([], [], changes, {"hosts": list(dict.fromkeys(change.host for change in changes))})
 
 
 def before_there_is_a_swarm(parts: list[str], value: Callable[[str, Any], Any], find: Callable[[str], str]) -> Section:

@@ -94,6 +94,10 @@ class Client:
         """POST /swarm/leave."""
         self.call("leave the swarm", "POST", "/swarm/leave", {"force": "true" if force else "false"})
 
+    def images(self) -> list[dict[str, Any]]:
+        """GET /images/json."""
+        return self.call("list the images", "GET", "/images/json")
+
     # -- the cluster; managers only
     def swarm(self) -> dict[str, Any]:
         """GET /swarm: ID, Version, Spec and JoinTokens."""

@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import struct
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core import values
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, plain_error
@@ -127,25 +127,38 @@ def interface_address(name: str) -> str | None:
     return socket.inet_ntoa(answer[20:24])
 
 
-def check_local_addresses(info: dict[str, Any], params: dict[str, Any], action: str, advice: str) -> list[str]:
-    """Compare the address options that are given with what this member was started with.
-
-    :returns: warnings, where it cannot be known.
-    :raises SwarmError: one differs; it could only be changed by leaving the swarm.
-    """
-    given = {option: params[option] for option in ("advertise_addr", "listen_addr", "data_path_addr") if params[option] is not None}
-    if not given:
-        return []
+def local_addresses(info: dict[str, Any]) -> dict[str, str | None]:
+    """The address options that this member was started with, and C(node_addr); None where it cannot be known."""
     try:
         state = json.loads(swarm_file(info, "docker-state.json") or b"{}")
     except (SwarmError, ValueError):
         state = {}
-    node_addr = info["Swarm"].get("NodeAddr")
-    known = {
+    node_addr = info["Swarm"].get("NodeAddr") or None
+    return {
         "advertise_addr": state.get("AdvertiseAddr") or node_addr,
         "listen_addr": state.get("ListenAddr"),
         "data_path_addr": state.get("DataPathAddr") or (node_addr if state else None),
+        "node_addr": node_addr,
     }
+
+
+def check_local_addresses(info: dict[str, Any], params: dict[str, Any], action: str, advice: str) -> list[str]:
+    """Compare the address options that are given with what this member was started with, see compare_addresses."""
+    return compare_addresses(params, local_addresses(info), interface_address, action, advice)
+
+
+def compare_addresses(
+    params: dict[str, Any], known: dict[str, str | None], address_of: Callable[[str], str | None], action: str, advice: str
+) -> list[str]:
+    """Compare address options with those that a member was started with.
+
+    :param params: C(advertise_addr), C(listen_addr) and C(data_path_addr); None where one is not given.
+    :param known: see local_addresses.
+    :param address_of: the address of that host's network interface.
+    :returns: warnings, where it cannot be known.
+    :raises SwarmError: one differs; it could only be changed by leaving the swarm.
+    """
+    given = {option: params[option] for option in ("advertise_addr", "listen_addr", "data_path_addr") if params[option] is not None}
     # The Engine lets an advertised address without a port have the port that it listens on.
     listen_addr = known["listen_addr"] or params["listen_addr"]
     listen_port = values.split_address("listen_addr", listen_addr)[1] if listen_addr else values.SWARM_PORT
@@ -157,8 +170,8 @@ def check_local_addresses(info: dict[str, Any], params: dict[str, Any], action: 
             warnings.append(f"Option '{option}' was not compared: the engine's swarm folder cannot be read by this user.")
             continue
         host, port = values.split_address(option, actual)
-        wanted_host = wanted[0] if values.is_ip(wanted[0]) else interface_address(wanted[0]) or wanted[0]
-        if option == "data_path_addr" or actual == node_addr:
+        wanted_host = wanted[0] if values.is_ip(wanted[0]) else address_of(wanted[0]) or wanted[0]
+        if option == "data_path_addr" or actual == known["node_addr"]:
             port = wanted[1]  # there is none, or it is not told
         if (wanted_host, wanted[1]) != (host, port):
             raise could_not(action, f"{option} is '{actual}' and not '{text}', and cannot be changed on a member", advice)

@@ -11,6 +11,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core import values
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import SWARM, Change, Section
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import spec
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import compare_addresses
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import desired_labels
 
 # Options of module swarm_init that are called otherwise as variables.
@@ -63,7 +64,7 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
     variables = hosts[control]["roles"]
     changes: list[Change] = []
     try:
-        changes += swarm_changes(control, info, variables, bool(order))
+        changes += swarm_changes(control, hosts[control]["look"], variables, bool(order))
     except SwarmError as error:
         problems.append(str(error))
     data["init"] = bool(changes)
@@ -87,7 +88,8 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
     # A node that is on its way is waited for, whatever else there is to do.
     waiting = [name for name, swarm in looks.items() if swarm["node_id"] in known and known[swarm["node_id"]]["state"] != "ready"]
     data["configure"] |= bool(waiting)
-    warnings = [f"Node '{name}' is {known[looks[name]['node_id']]['state']}; the run waits until it is ready." for name in waiting]
+    warnings = [f"Host '{name}' is left alone: {swarm['error']}" for name, swarm in looks.items() if is_silent(swarm)]
+    warnings += [f"Node '{name}' is {known[looks[name]['node_id']]['state']}; the run waits until it is ready." for name in waiting]
     if strangers and variables.get("cluster_prune") and not unknown:
         data["prune"] = True
         changes += [Change(SWARM, "node", "remove", f"{named(node)}: it is not in the inventory") for node in strangers]
@@ -202,8 +204,8 @@ def is_member(swarm: Membership) -> bool:
 
 
 def is_silent(swarm: Membership) -> bool:
-    """This host belongs to a swarm, but its engine does not answer."""
-    return swarm["state"] == "inactive" and bool(swarm["error"])
+    """This host belongs to a swarm, or may belong to one, but its engine does not answer."""
+    return swarm["state"] in (None, "inactive") and bool(swarm["error"])
 
 
 def init_params(variables: dict[str, Any]) -> dict[str, Any]:
@@ -216,16 +218,21 @@ def init_params(variables: dict[str, Any]) -> dict[str, Any]:
     return {**params, "availability": None}
 
 
-def swarm_changes(control: str, info: Membership, variables: dict[str, Any], in_control: bool) -> list[Change]:
+def swarm_changes(control: str, look: dict[str, Any], variables: dict[str, Any], in_control: bool) -> list[Change]:
     """The swarm that is to be initialised, or its options that differ.
 
-    :raises SwarmError: an option cannot be.
+    :raises SwarmError: an option cannot be, or not any more.
     """
     params = init_params(variables)
     wanted, at_init = spec.wanted_options(params), spec.wanted_at_init(params)
     if not in_control:
         options = {**at_init, **wanted}
         return [Change(control, "swarm", "init", f"a swarm at {options.get('advertise_addr', control)}", {}, options)]
+    info, action = look["swarm"], f"change the swarm on host '{control}'"
+    spec.refuse_init_change(info.get("init_options") or {}, params, at_init, action)
+    if info.get("addresses"):
+        addresses = {one["interface"]: one["address"] for one in reversed(look["network"]["addresses"])}
+        compare_addresses(params, info["addresses"], addresses.get, action, spec.CANNOT_CHANGE)
     current = info.get("options") or {}
     return [
         Change(SWARM, "swarm", "set", f"{name} {shown(current.get(name))} → {shown(value)}", {name: current.get(name)}, {name: value})

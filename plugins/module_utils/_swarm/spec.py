@@ -13,6 +13,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core import values
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 
 ADDRESSES = ("advertise_addr", "listen_addr", "data_path_addr")
+CANNOT_CHANGE = "Take the option away; a different value takes a new swarm"
 INIT_ONLY = (*ADDRESSES, "data_path_port", "default_addr_pool", "default_addr_pool_mask_length", "availability")
 
 
@@ -54,6 +55,31 @@ def wanted_at_init(params: dict[str, Any]) -> dict[str, Any]:
         wanted.setdefault("default_addr_pool_mask_length", 24)
         wanted["default_addr_pool"] = address_pools(wanted["default_addr_pool"], wanted["default_addr_pool_mask_length"])
     return wanted
+
+
+def init_options(cluster: dict[str, Any]) -> dict[str, Any]:
+    """What a swarm was initialised with, of the options that cannot be changed afterwards.
+
+    :param cluster: C(Swarm.Cluster) of C(GET /info).
+    """
+    return {
+        "data_path_port": cluster.get("DataPathPort") or 4789,
+        "default_addr_pool": [str(pool) for pool in cluster.get("DefaultAddrPool") or []],
+        "default_addr_pool_mask_length": cluster.get("SubnetSize"),
+    }
+
+
+def refuse_init_change(actual: dict[str, Any], params: dict[str, Any], at_init: dict[str, Any], action: str) -> None:
+    """Refuse another value for an option that can only be given at init.
+
+    :param actual: see init_options.
+    :param params: the options as they are given, None where one is not.
+    :param at_init: the same in their normal form, see wanted_at_init.
+    """
+    for option, value in actual.items():
+        if params[option] is not None and at_init[option] != value:
+            advice = CANNOT_CHANGE if option != "availability" else "Use apiary.swarm.node to change it"
+            raise could_not(action, f"{option} is {value!r} and not {at_init[option]!r}, and can only be given at init", advice)
 
 
 def address_pools(pools: list[str], mask_length: int) -> list[str]:

@@ -343,3 +343,34 @@ def test_a_whole_cluster_has_nothing_to_be_done() -> None:
     found = section(in_control("m1", PAIR))
     assert (found.changes, found.warnings, found.problems) == ([], [], [])
     assert not any(found.data[flag] for flag in ("init", "join", "configure", "label", "prune"))
+
+
+def test_option_that_can_only_be_given_at_init_is_refused_with_another_value() -> None:
+    info = in_control("m1", PAIR)
+    info["info"]["init_options"] = {"data_path_port": 4789}
+    (problem,) = section(info, cluster_data_path_port=5000).problems
+    assert problem.startswith("Could not change the swarm on host 'm1': data_path_port is 4789 and not 5000")
+
+
+def test_address_that_the_manager_was_not_started_with_is_refused() -> None:
+    info = in_control("m1", PAIR)
+    info["info"]["addresses"] = {"advertise_addr": "10.9.9.9:2377", "listen_addr": None, "data_path_addr": None, "node_addr": "10.9.9.9"}
+    hosts = {
+        "m1": {
+            "look": {"swarm": info["info"], "network": {"addresses": []}},
+            "roles": {"cluster_advertise_addr": "10.0.0.1"},
+            "addresses": [],
+        }
+    }
+    (problem,) = swarm_plan.plan(hosts, ["m1"]).problems
+    assert "advertise_addr is '10.9.9.9:2377' and not '10.0.0.1'" in problem
+    hosts["m1"]["look"]["network"] = {"addresses": [{"interface": "eth1", "address": "10.9.9.9"}]}
+    hosts["m1"]["roles"]["cluster_advertise_addr"] = "eth1"
+    assert swarm_plan.plan(hosts, ["m1"]).problems == []
+
+
+def test_engine_that_cannot_be_asked_may_be_of_a_swarm() -> None:
+    unknown = view("m2", state=None, error="Could not talk to the Docker Engine.")
+    problem = only_problem(plan(view("m1"), unknown, view("m3")))
+    assert problem.startswith("Could not use the swarm of 'm2'")
+    assert plan(in_control("m1"), unknown)["join"] == []
