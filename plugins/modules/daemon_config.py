@@ -6,22 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: daemon_config
-short_description: Set the options of this host's Docker Engine
+short_description: Configure the Docker Engine of this host
 version_added: 0.2.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
   - Makes sure that C(daemon.json) holds these options and, if it may, that the engine runs with them.
-  - Refuses what Swarm does not work with, what would give the host away, and what the engine's own validation
+  - Refuses what is incompatible with Swarm, what would expose the host, and what the engine's own validation
     (C(dockerd --validate), since 23.0) refuses, before anything is written.
-  - Tells what an engine needs so that it reads the options. A reload leaves tasks and containers alone; a restart ends those
-    of this host. An engine that does not start with new options gets back those that it last ran with, and the task fails.
+  - Determines whether the engine needs a reload or a restart. A reload leaves tasks and containers alone; a restart ends those
+    of this host. When an engine does not start with new options, those that it last ran with are restored, and the task fails.
   - Compares with what the running engine has read and not only with the file. A run that was interrupted between writing
     and restarting is completed by the next one.
   - With the option C(hosts) it writes C(/etc/systemd/system/docker.service.d/zz-apiary-swarm.conf), which takes C(-H) out of
     the unit's command, and without it removes that file. On a host without the unit there is nothing to take out; run the module again
     when the engine has been installed.
-  - Notes what the engine has read in C(/var/lib/apiary-swarm/daemon.json).
+  - Records the options that the engine has read in C(/var/lib/apiary-swarm/daemon.json).
 extends_documentation_fragment:
   - apiary.swarm.connection
 attributes:
@@ -43,13 +43,13 @@ options:
     default: {}
   exclusive:
     description:
-      - Whether the file holds O(options) and nothing else. Otherwise other options in it stay.
+      - Whether to remove all options from the file that are not in O(options).
     type: bool
     default: false
   apply:
     description:
-      - The most that the module may do so that the engine reads the options.
-      - V(none) writes the files and tells what is needed.
+      - The most that the module may do to apply the options to a running engine.
+      - V(none) writes the files and returns what is needed.
       - V(reload) also lets a running engine read them again. Where that does not suffice nothing is written, and RV(pending) is true.
         An engine that does not run is started.
       - V(restart) reloads or restarts the engine, whatever is needed, and starts one that does not run.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node
-short_description: Give nodes of a Swarm their role and availability, or remove them
+short_description: Manage the role and availability of Swarm nodes, or remove nodes
 version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
@@ -36,13 +36,13 @@ options:
     required: true
   role:
     description:
-      - The role of O(nodes). It stays as it is if it is not given.
+      - Role of O(nodes). It is left unchanged if it is not given.
       - A node that is not Ready is not promoted; that is an error before anything is written.
     type: str
     choices: [worker, manager]
   availability:
     description:
-      - The availability of O(nodes). It stays as it is if it is not given.
+      - Availability of O(nodes). It is left unchanged if it is not given.
     type: str
     choices: [active, pause, drain]
   state:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_label
-short_description: Label one, many or all nodes of a Swarm
+short_description: Manage labels of Swarm nodes
 version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
@@ -26,7 +26,7 @@ options:
   nodes:
     description:
       - The nodes, each by its NodeID, hostname or address, or as a dictionary with C(name) and C(labels).
-      - A node's own C(labels) come on top of O(labels) and win over them.
+      - A node's own C(labels) are added to O(labels) and take precedence.
       - Of several nodes with one hostname, as there are after a re-join, the one that is not Down is meant.
       - All nodes of the swarm if it is not given.
     type: list
@@ -35,7 +35,7 @@ options:
     description:
       - Labels for all of O(nodes), as a dictionary. An empty string is a value; numbers become strings;
         V(true), V(false), numbers with a point and V(null) are refused unless in quotes.
-      - With O(state=absent) a list of keys, or a dictionary whose values are not looked at.
+      - With O(state=absent) a list of keys, or a dictionary whose values are ignored.
     type: raw
   state:
     description:

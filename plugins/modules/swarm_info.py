@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swarm_info
-short_description: Tell what this host is in its Swarm, and how the Swarm is
+short_description: Gather information about a Swarm and this host's membership
 version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)

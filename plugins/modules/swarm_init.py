@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swarm_init
-short_description: Make this host manage an initialised Swarm with these options
+short_description: Initialise a Swarm, or update its cluster options
 version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
   - Initialises a swarm on this host, or brings the options of the swarm that it manages to the given values.
   - An option that is not given keeps its value. Nothing is written when all values are as they should be.
-  - Some options can only be given at the beginning. On an existing swarm a different value of one of them is an error.
+  - Some options can only be given when the swarm is initialised. On an existing swarm a different value of one of them is an error.
 extends_documentation_fragment:
   - apiary.swarm.connection
 attributes:
@@ -26,79 +26,79 @@ attributes:
 options:
   advertise_addr:
     description:
-      - The address that the other nodes are told, as C(address), C(interface), or either with C(:port).
-      - Only at the beginning.
+      - Advertised address, as C(address), C(interface), or either with C(:port).
+      - Only when the swarm is initialised.
     type: str
   listen_addr:
     description:
-      - The address that is listened on for the other managers. The engine takes V(0.0.0.0:2377) if it is not given.
-      - Only at the beginning.
+      - Listen address for traffic between managers. The engine uses V(0.0.0.0:2377) if it is not given.
+      - Only when the swarm is initialised.
     type: str
   data_path_addr:
     description:
-      - The address or interface for the traffic between containers.
-      - Only at the beginning.
+      - Address or interface for data path traffic (between containers).
+      - Only when the swarm is initialised.
     type: str
   data_path_port:
     description:
-      - The UDP port for the traffic between containers, from 1024 to 49151. The engine takes 4789 if it is not given.
-      - Only at the beginning.
+      - UDP port for data path traffic (between containers), from 1024 to 49151. The engine uses 4789 if it is not given.
+      - Only when the swarm is initialised.
     type: int
   default_addr_pool:
     description:
-      - The address ranges from which overlay networks get theirs. The engine takes V(10.0.0.0/8) if they are not given.
-      - Only at the beginning.
+      - Address pools for overlay networks. The engine uses V(10.0.0.0/8) if they are not given.
+      - Only when the swarm is initialised.
     type: list
     elements: str
   default_addr_pool_mask_length:
     description:
-      - The prefix length of an overlay network from O(default_addr_pool), from 8 to 30. The engine takes 24 if it is not given.
-      - Only at the beginning, and together with O(default_addr_pool).
+      - Subnet mask length of the networks from O(default_addr_pool), from 8 to 30. The engine uses 24 if it is not given.
+      - Only when the swarm is initialised, and together with O(default_addr_pool).
     type: int
   availability:
     description:
-      - The availability of this node. Only at the beginning; later use M(apiary.swarm.node).
+      - Availability of this node. Only when the swarm is initialised; use M(apiary.swarm.node) later.
     type: str
     choices: [active, pause, drain]
   autolock:
     description:
-      - Whether a manager that restarts waits for the unlock key.
+      - Whether managers are locked when they restart, until they are given the unlock key.
     type: bool
   task_history_limit:
     description:
-      - How many old tasks of each slot are kept.
+      - Task history limit, the number of old tasks to keep for each slot.
     type: int
   snapshot_interval:
     description:
-      - How many log entries there are between raft snapshots.
+      - Number of log entries between Raft snapshots.
     type: int
   max_snapshots:
     description:
-      - How many raft snapshots are kept beside the newest.
+      - Number of Raft snapshots to keep beside the newest one.
     type: int
   dispatcher_heartbeat:
     description:
-      - How often a node tells that it lives, such as V(5s).
+      - Heartbeat interval of the nodes, such as V(5s).
     type: str
   cert_expiry:
     description:
-      - How long a node's certificate is valid, such as V(2160h). At least one hour.
+      - Validity period of node certificates, such as V(2160h). At least one hour.
     type: str
   external_ca:
     description:
-      - The external authorities that sign certificates, all of them. V([]) removes them.
+      - External CAs that sign node certificates, all of them. V([]) removes them.
     type: list
     elements: dict
     suboptions:
       protocol:
         description:
-          - The protocol that it speaks.
+          - Protocol of the external CA.
         type: str
         choices: [cfssl]
         default: cfssl
       url:
         description:
-          - Where it answers.
+          - URL of the external CA.
         type: str
         required: true
       options:

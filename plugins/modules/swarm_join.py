@@ -6,18 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swarm_join
-short_description: Make this host a member of a Swarm in a role
+short_description: Join a Swarm as a worker or manager
 version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
   - Joins this host to a swarm, or verifies that it is a member of it, in the role that is asked for.
   - Each manager's address is probed, and those that answer are tried in turn. What an earlier attempt left half done is cleaned up.
-  - The swarm is told by its root certificate, whose digest the join token holds, or by its ID. On workers
-    both are read from the engine's swarm folder, which takes root.
+  - The swarm is identified by its root certificate, whose digest is part of the join token, or by its ID. On workers
+    both are read from the engine's swarm folder, which requires root.
   - A manager that is to be a worker is demoted, never below quorum. A worker that is to be a manager is an error,
     because only a manager can promote it; see M(apiary.swarm.node).
-  - Takes root (C(become=true)); a user who cannot read the engine's swarm folder is refused before anything is joined.
+  - Requires root (C(become=true)); a user who cannot read the engine's swarm folder is refused before anything is joined.
   - Whether a worker is Ready is only seen from a manager. M(apiary.swarm.node) with O(apiary.swarm.node#module:wait)
     checks it there.
 extends_documentation_fragment:
@@ -32,7 +32,7 @@ attributes:
 options:
   role:
     description:
-      - What this host is in the swarm. It has to be the role that O(join_token) is for.
+      - Role of this host in the swarm. It has to be the role that O(join_token) is for.
     type: str
     choices: [worker, manager]
     required: true
@@ -54,22 +54,22 @@ options:
     default: []
   advertise_addr:
     description:
-      - The address that the other nodes are told, as C(address), C(interface), or either with C(:port).
+      - Advertised address, as C(address), C(interface), or either with C(:port).
       - On a member a different value is an error.
     type: str
   listen_addr:
     description:
-      - The address that a manager listens on for the others. The engine takes V(0.0.0.0:2377) if it is not given.
+      - Listen address for traffic between managers. The engine uses V(0.0.0.0:2377) if it is not given.
       - On a member a different value is an error.
     type: str
   data_path_addr:
     description:
-      - The address or interface for the traffic between containers.
+      - Address or interface for data path traffic (between containers).
       - On a member a different value is an error.
     type: str
   availability:
     description:
-      - The availability with which this host joins. On a member it is not looked at; see M(apiary.swarm.node).
+      - Availability with which this host joins. It is ignored on a member; see M(apiary.swarm.node).
     type: str
     choices: [active, pause, drain]
     default: active

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swarm_leave
-short_description: Make this host leave its Swarm
+short_description: Leave the Swarm
 version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
   - Makes sure that this host is in no swarm.
   - A manager drains itself, waits until it is empty, demotes itself and leaves, if the other managers keep a quorum.
-  - A worker leaves. To drain it before is a manager's business; see M(apiary.swarm.node).
+  - A worker leaves at once. Drain it from a manager before; see M(apiary.swarm.node).
   - The node stays in the list of the others as Down; remove it with M(apiary.swarm.node) and O(apiary.swarm.node#module:state=absent).
 extends_documentation_fragment:
   - apiary.swarm.connection
