@@ -19,11 +19,13 @@ from typing import Any, Callable, Iterator
 import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose_facts
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import IMAGE_OPTIONS, SENT_ALONG
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate
 from ansible_collections.apiary.swarm.plugins.plugin_utils._connection import nothing_shown
 from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import ActionWithProgress
 
+LOGIN = set(IMAGE_OPTIONS["registry_logins"]["options"])
 # An anchor and a tag, which YAML allows before a value.
 PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
@@ -37,38 +39,39 @@ class ActionModule(ActionWithProgress):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Pack what is on the controller into one argument, and run the module."""
         result = super().run(tmp, task_vars)
-        arguments, bundle = dict(self._task.args), {}
-        if all(isinstance(item, dict) for item in as_list(arguments.get("definitions"))) and isinstance(arguments.get("env", {}), dict):
+        arguments, data = dict(self._task.args), {}
+        if well_formed(arguments):
             try:
-                bundle = self._bundle(arguments, task_vars)
+                data = self._controller_data(arguments, task_vars)
             except (AnsibleError, ComposeError) as error:
                 return {**result, "failed": True, "msg": str(error)}
         # Otherwise the module itself says what is wrong with its options.
-        return {**result, **self._in_parts("apiary.swarm.stack", f"stack {arguments.get('name')}", arguments, bundle, task_vars)}
+        return {**result, **self._in_parts("apiary.swarm.stack", f"stack {arguments.get('name')}", arguments, data, task_vars)}
 
-    def _bundle(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """Take out of the arguments what goes beside them."""
-        bundle: dict[str, Any] = {"definitions": as_list(arguments.pop("definitions", None)), "env": arguments.pop("env", {}) or {}}
+    def _controller_data(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Take out of the arguments what goes beside them, and find out what only the controller can: fields of the module's request."""
+        data: dict[str, Any] = {name: arguments.pop(name, None) for name in SENT_ALONG}
+        data.update({name: as_list(data[name]) for name in ("definitions", "registry_logins")}, env=data["env"] or {})
         stack = arguments.get("name", "")
-        bundle["who"] = f"{user()}@{socket.gethostname()}"
+        data["who"] = f"{user()}@{socket.gethostname()}"
         if arguments.get("state", "present") != "present":
             arguments.pop("files", None)
+            return data
+        given, paths = as_list(arguments.get("files")), []
+        if boolean(arguments.get("remote_src", False), strict=False):
+            texts = self._remote_texts(given, task_vars)
         else:
-            texts = []
-            if boolean(arguments.get("remote_src", False), strict=False):
-                texts = self._remote_texts(as_list(arguments.get("files")), task_vars)
-            else:
-                given = as_list(arguments.pop("files", None))
-                paths = [self._find(path, stack) for path in given]
-                texts = [(path, decoded(self._read(found))) for path, found in zip(given, paths)]
-            projects = [(path, _compose_facts.document(text)) for path, text in texts]
-            projects += [(f"definitions[{number}]", item) for number, item in enumerate(bundle["definitions"])]
-            require_values(stack, projects, bundle["env"])
-            bundle["unset"] = sorted({name for _path, project in projects for name in _compose_facts.names(project)} - set(bundle["env"]))
-            bundle["depends_on"] = _compose_facts.dependencies([project for _path, project in projects])
-            if "files" not in arguments:
-                bundle.update(self._pack(stack, paths, texts, bundle))
-        return bundle
+            arguments.pop("files", None)
+            paths = [self._find(path, stack) for path in given]
+            texts = [(path, decoded(self._read(found))) for path, found in zip(given, paths)]
+        projects = [(path, _compose.document(text)) for path, text in texts]
+        projects += [(f"definitions[{number}]", item) for number, item in enumerate(data["definitions"])]
+        require_values(stack, projects, data["env"])
+        data["unset"] = sorted({name for _path, project in projects for name in _compose.names(project)} - set(data["env"]))
+        data["dependencies"] = _compose.dependencies([project for _path, project in projects])
+        if "files" not in arguments:
+            data.update(self._pack(stack, paths, texts, data))
+        return data
 
     def _remote_texts(self, files: list[str], task_vars: dict[str, Any] | None) -> list[tuple[str, str]]:
         """The Compose files on the manager; of one that cannot be read the module will tell."""
@@ -87,13 +90,13 @@ class ActionModule(ActionWithProgress):
         except AnsibleError:
             raise missing(path, stack) from None
 
-    def _pack(self, stack: str, paths: list[str], texts: list[tuple[str, str]], bundle: dict[str, Any]) -> dict[str, Any]:
+    def _pack(self, stack: str, paths: list[str], texts: list[tuple[str, str]], data: dict[str, Any]) -> dict[str, Any]:
         """The Compose files and what they name; their texts then name the packed files."""
         attached: list[list[str]] = []
 
         def attach(path: str) -> str:
             """Read one file that a Compose file names; the name it is packed under."""
-            path = interpolate(path, bundle["env"], f"the definition of stack '{stack}'")
+            path = interpolate(path, data["env"], f"the definition of stack '{stack}'")
             here = os.path.join(os.path.dirname(paths[0]), os.path.expanduser(path)) if paths else self._find(path, stack)
             if not os.path.isfile(here):
                 raise missing(here, stack)
@@ -105,8 +108,8 @@ class ActionModule(ActionWithProgress):
         for number, (path, text) in enumerate(texts):
             text = with_paths_replaced(text, attach)
             packed.append([path, f"{number}-{os.path.basename(path)}", base64.b64encode(text.encode()).decode()])
-        definitions = [with_dict_replaced(definition, attach) for definition in bundle["definitions"]]
-        return {"files": packed, "attached": attached, "definitions": definitions}
+        definitions = [with_dict_replaced(definition, attach) for definition in data["definitions"]]
+        return {"packed": packed, "attached": attached, "definitions": definitions}
 
     def _read(self, path: str) -> str:
         """A file's content in base64, decrypted if it is vaulted."""
@@ -116,6 +119,16 @@ class ActionModule(ActionWithProgress):
                 return base64.b64encode(stream.read()).decode()
         finally:
             self._loader.cleanup_tmp_file(real)
+
+
+def well_formed(arguments: dict[str, Any]) -> bool:
+    """Whether the options that go beside the arguments are such that they can."""
+    logins = as_list(arguments.get("registry_logins"))
+    return (
+        all(isinstance(item, dict) for item in as_list(arguments.get("definitions")))
+        and isinstance(arguments.get("env") or {}, dict)
+        and all(isinstance(item, dict) and set(item) == LOGIN and None not in item.values() for item in logins)
+    )
 
 
 def user() -> str:
@@ -141,7 +154,7 @@ def decoded(content: str) -> str:
 
 def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any]) -> None:
     """Fail with all variables that have no value, and who asks for them."""
-    found = [told for path, project in projects for told in _compose_facts.without_value(project, env, path)]
+    found = [text for path, project in projects for text in _compose.without_value(project, env, path)]
     if found:
         verb = "has" if len(found) == 1 else "have"
         raise ComposeError(

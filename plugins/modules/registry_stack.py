@@ -94,10 +94,14 @@ options:
       - How long to wait, in seconds.
     type: int
     default: 300
-  _bundle:
+  _controller_data:
     description:
-      - How far the wait is. The action plugin fills it in, so that in between a person can be told how it goes.
+      - Not used by this module, which has it in common with M(apiary.swarm.stack).
     type: str
+  _checkpoint:
+    description:
+      - How far a long wait is, so that the task can report its progress in between. The action plugin fills it in. It holds no secrets.
+    type: dict
 extends_documentation_fragment:
   - apiary.swarm.connection
 requirements:
@@ -158,6 +162,15 @@ services:
   type: dict
   sample:
     registry_registry: 1/1 running
+converged:
+  description:
+    - Whether all services of the stack run as they should, by the rules by which the module waits for them.
+    - In check mode, and with O(wait=false), by one observation of what runs now, without waiting. It is V(false) while an update is in
+      progress, paused or rolled back, when tasks are missing or have not yet run for the monitor period of their service, for a job that
+      is not done, and for a stack that has no service. A one-shot service that ran to completion is V(true).
+    - With O(state=absent) whether nothing is left of the stack.
+  returned: success
+  type: bool
 diff:
   description: The objects that change, before and after, as Compose files have them. The values of environment variables are hidden.
   returned: success
@@ -170,14 +183,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts, registry
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import Flags
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, go_on, present
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.registry import Asking
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import deployment, registry
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import connected
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import PRIVATE_OPTIONS, Request
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "default": "registry"},
@@ -199,61 +209,50 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
-    "_bundle": {"type": "str", "no_log": True},
+    **PRIVATE_OPTIONS,
     **CONNECTION_OPTIONS,
 }
 
 
-def desired_stack(params: dict[str, Any]) -> Wish:
+def desired_stack(params: dict[str, Any]) -> Request:
     """The stack that is this registry.
 
     :raises SwarmError: the options make no registry.
     """
-    storage = params["storage"]
+    action, storage = f"deploy registry '{params['name']}'", params["storage"]
     source = storage.get("source") or ("" if storage.get("type") == "bind" else "registry-data")
     if storage.get("type") == "bind" and not source.startswith("/"):
-        raise SwarmError(
-            f"Could not deploy registry '{params['name']}': storage of type bind needs a folder on the node. "
-            "Give storage.source an absolute path."
-        )
+        raise could_not(action, "storage of type bind needs a folder on the node", "Give storage.source an absolute path")
     if not 0 < params["port"] < 65536:
-        raise SwarmError(f"Could not deploy registry '{params['name']}': {params['port']} is no port. Give one from 1 to 65535.")
+        raise could_not(action, f"{params['port']} is no port", "Give one from 1 to 65535")
     definition = registry.definition({**params, "storage": {"type": storage.get("type", "volume"), "source": source}})
-    return Wish(
-        stack=params["name"],
-        definitions=[definition],
-        bundle=unpack(params["_bundle"]),
-        flags=Flags(resolve_image=params["resolve_image"]),
-        rules=Rules(params["name"]),
-        wait=params["wait"],
-        wait_timeout=params["wait_timeout"],
-    )
+    return Request.of(params, env={}, definitions=[definition])
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
-    """Deploy, or remove, and find out where the registry answers; in a later part, go on with it."""
-    bundle = unpack(params["_bundle"])
-    rest, seconds = parts.rest_of(bundle), bundle.get("report_every", 0)
-    if "asking" in rest:
-        asking = Asking.of(rest["asking"])
-        return {"changed": True, "address": asking.where, **registry.wait_until_it_answers(client, asking, seconds)}
-    if rest:
-        done = go_on(client, bundle, rest, lambda: desired_stack(params))
-    elif params["state"] == "absent":
-        done = absent(client, converge.check, params["name"], params["wait_timeout"], seconds)
+    """Deploy, or remove, and find out where the registry answers; in a later part of a long wait, go on with it."""
+    request, checkpoint = desired_stack(params), params["_checkpoint"] or {}
+    name, mode, seconds = params["name"], params["mode"], checkpoint.get("report_every", 0)
+    if "registry" in checkpoint:
+        address, stopwatch = checkpoint["registry"]["address"], Stopwatch(**checkpoint["registry"]["stopwatch"])
+        answered = registry.wait_until_it_answers(client, name, address, mode, stopwatch, seconds)
+        return {"changed": True, "address": address, **answered}
+    if "api_version" in checkpoint:
+        done = deployment.resume(client, converge, request, checkpoint)
     else:
-        done = present(client, converge.check, desired_stack(params))
-    if "unfinished" in done or params["state"] == "absent":
+        done = (deployment.absent if params["state"] == "absent" else deployment.present)(client, converge, request, seconds)
+    if "checkpoint" in done or params["state"] == "absent":
         return {**done, "address": ""}
-    address = registry.address(client, params["name"], params["mode"], params["port"], params["constraints"])
-    asking = Asking(params["name"], address, params["mode"], Time(params["wait_timeout"]))
-    wait = params["wait"] and not converge.check
-    return {**done, "address": address, **(registry.wait_until_it_answers(client, asking, seconds) if wait else {})}
+    address = registry.address(client, name, mode, params["port"], params["constraints"])
+    if converge.check or not params["wait"]:
+        return {**done, "address": address}
+    answered = registry.wait_until_it_answers(client, name, address, mode, Stopwatch(params["wait_timeout"]), seconds)
+    return {**done, "address": address, **answered}
 
 
 def main() -> None:
     """Run as a module."""
-    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run, connect=parts.connected)
+    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run, connect=connected)
 
 
 if __name__ == "__main__":

@@ -177,10 +177,14 @@ options:
       - The task waits for that, for O(wait_timeout) again, and fails nevertheless.
     type: bool
     default: false
-  _bundle:
+  _controller_data:
     description:
-      - Files, definitions and values from the controller. The action plugin fills it in; nothing of it is ever shown.
+      - Files, definitions, values and registry logins from the controller. The action plugin fills it in; nothing of it is ever shown.
     type: str
+  _checkpoint:
+    description:
+      - How far a long wait is, so that the task can report its progress in between. The action plugin fills it in. It holds no secrets.
+    type: dict
 extends_documentation_fragment:
   - apiary.swarm.images_of_stacks
   - apiary.swarm.connection
@@ -278,6 +282,15 @@ services:
   sample:
     shop_web: 3/3 running
     shop_migrate: ran to completion
+converged:
+  description:
+    - Whether all services of the stack run as they should, by the rules by which the module waits for them.
+    - In check mode, and with O(wait=false), by one observation of what runs now, without waiting. It is V(false) while an update is in
+      progress, paused or rolled back, when tasks are missing or have not yet run for the monitor period of their service, for a job that
+      is not done, and for a stack that has no service. A one-shot service that ran to completion is V(true).
+    - With O(state=absent) whether nothing is left of the stack.
+  returned: success
+  type: bool
 release:
   description: The number of the release that the change has left.
   returned: when something has changed and all runs
@@ -295,13 +308,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.back import rolled_back
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.cli import IMAGE_OPTIONS, Flags, Login
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import Wish, absent, go_on, present
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.refuse import refuse
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.rules import Rules
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import unpack
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import deployment
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import connected, redacted
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import IMAGE_OPTIONS, PRIVATE_OPTIONS, Request
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -332,65 +341,28 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "wait_timeout": {"type": "int", "default": 300},
     "max_failures": {"type": "int", "default": 0},
     "rollback": {"type": "bool", "default": False},
-    # Files, definitions and values from the controller, packed by the action plugin: nothing of them is shown anywhere.
-    "_bundle": {"type": "str", "no_log": True},
+    **PRIVATE_OPTIONS,
     **CONNECTION_OPTIONS,
 }
-
-
-def desired_stack(params: dict[str, Any]) -> Wish:
-    """The wish of the task's options.
-
-    :raises SwarmError: there is nothing to deploy, or nobody would know when to prune.
-    """
-    bundle = unpack(params["_bundle"])
-    logins = tuple(Login(item["registry"], item["username"], item["password"]) for item in params["registry_logins"])
-    wish = Wish(
-        stack=params["name"],
-        files=params["files"],
-        definitions=params["definitions"] + bundle.get("definitions", []),
-        env={**params["env"], **bundle.get("env", {})},
-        bundle=bundle,
-        flags=Flags(params["with_registry_auth"], params["resolve_image"], logins),
-        rules=Rules(
-            stack=params["name"],
-            rotate=params["rotate"],
-            keep_replicas=params["replicas"] == "keep",
-            rerun_jobs=params["rerun_jobs"],
-            refresh_registry_auth=params["refresh_registry_auth"],
-            registry_unreachable=params["registry_unreachable"],
-            assumed={kind: names or [] for kind, names in params["assume_present"].items()},
-        ),
-        prune=params["prune"],
-        keep_versions=params["keep_versions"],
-        mask_env=params["mask_env"],
-        wait_for_dependencies=params["wait_for_dependencies"],
-        wait=params["wait"],
-        wait_timeout=params["wait_timeout"],
-        max_failures=params["max_failures"],
-        rollback=params["rollback"],
-        keep_releases=params["keep_releases"],
-    )
-    refuse(wish, params["state"])
-    return wish
+STATES = {"present": deployment.present, "absent": deployment.absent, "rolled_back": deployment.rolled_back}
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
-    """Deploy or remove; in a later part, go on with it."""
-    bundle = unpack(params["_bundle"])
-    rest = parts.rest_of(bundle)
-    if rest:
-        return go_on(client, bundle, rest, lambda: desired_stack(params))
-    if params["state"] == "absent":
-        return absent(client, converge.check, params["name"], params["wait_timeout"], bundle.get("report_every", 0))
-    if params["state"] == "rolled_back":
-        return rolled_back(client, converge.check, desired_stack(params), params["release"])
-    return present(client, converge.check, desired_stack(params))
+    """Deploy, remove or roll back; in a later part of a long wait, go on with it."""
+    request, checkpoint = Request.of(params), params["_checkpoint"] or {}
+
+    def work() -> dict[str, Any]:
+        if "api_version" in checkpoint:
+            return deployment.resume(client, converge, request, checkpoint)
+        request.refuse()
+        return STATES[request.state](client, converge, request, checkpoint.get("report_every", 0))
+
+    return redacted(request.secrets, work)
 
 
 def main() -> None:
     """Run as a module."""
-    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run, connect=parts.connected)
+    execute(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), run, connect=connected)
 
 
 if __name__ == "__main__":

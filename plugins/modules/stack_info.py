@@ -128,10 +128,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, releases, words
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import in_control
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import place, reasons
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.verdict import live_tasks, state
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import releases
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.deployment import in_control
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import explain, live_tasks, state, task_name
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import of_stack
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.service import compose_form, normal
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -146,7 +147,7 @@ def described_service(service: dict[str, Any], tasks: list[dict[str, Any]], node
     :param tasks: its own, ended ones as well.
     :param nodes: node ID -> name.
     """
-    name, shown = service["Spec"]["Name"], words.service(normal.service(service["Spec"], {}))
+    name, shown = service["Spec"]["Name"], compose_form(normal(service["Spec"], {}))
     image, _at, digest = shown.get("image", "").partition("@")
     status, update = service.get("ServiceStatus") or {}, service.get("UpdateStatus") or {}
     errors = [task for task in tasks if task["Status"].get("Err")]
@@ -160,19 +161,19 @@ def described_service(service: dict[str, Any], tasks: list[dict[str, Any]], node
         "update_message": update.get("Message", ""),
         "ports": shown.get("ports", []),
         "tasks": [
-            {"name": place(name, task, {}), "node": nodes.get(task.get("NodeID") or "", ""), "state": state(task)}
+            {"name": task_name(name, task, {}), "node": nodes.get(task.get("NodeID") or "", ""), "state": state(task)}
             for task in sorted(live_tasks(tasks), key=lambda task: (task.get("Slot") or 0, task["ID"]))
         ],
-        "errors": reasons(name, errors, nodes, now) if errors else "",
+        "errors": explain(name, errors, nodes, now) if errors else "",
     }
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """Look, and tell."""
     stack = params["name"]
-    if not in_control(client, converge.check, stack, "look at"):
+    if not in_control(client, converge.check, stack, "gather information about"):
         return {"changed": False, "exists": False, "services": {}, "releases": []}
-    label = {"label": {f"{normal.STACK_LABEL}={stack}": True}}
+    label = of_stack(stack)
     services = client.services(label, status=True)
     tasks = client.tasks(label) if services else []
     nodes = {node["ID"]: lookup.node_hostname(node) for node in client.nodes()} if services else {}

@@ -1,17 +1,20 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller reads in Compose files; the docker CLI on the manager has the last word on all else."""
+"""What the controller reads in Compose files: variables, the order of services, builds. The docker CLI decides on all else.
+
+The CLI puts nothing in the place of an unset variable, without a word, and writes services in an order of its own.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from typing import Any
+from typing import Any, Iterator
 
 import yaml
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import as_value
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.compose import as_value
 
 # $$, $NAME and ${NAME...} with the operators of the Compose specification; the word after an operator may hold variables itself.
 VARIABLE = re.compile(
@@ -22,6 +25,8 @@ VARIABLE = re.compile(
 WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?|.")
 WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 DIGEST_LENGTH = 16
+# The sections in which the docker command fills variables in, and what one of their items is called.
+SECTIONS = {"services": "service", "networks": "network", "volumes": "volume", "configs": "config", "secrets": "secret"}
 
 
 class ComposeError(Exception):
@@ -42,6 +47,12 @@ def mapping(value: Any, what: str) -> dict[Any, Any]:
     return value or {}
 
 
+def as_dict(value: Any) -> dict[str, Any]:
+    """A mapping, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+# -- variables
 def interpolate(value: Any, env: dict[str, Any], where: str) -> Any:
     """C(value) with its variables filled in, all the way down.
 
@@ -56,19 +67,94 @@ def interpolate(value: Any, env: dict[str, Any], where: str) -> Any:
 
 def substitute(found: re.Match[str], env: dict[str, Any], where: str) -> str:
     """The text for one variable."""
+    kind, text = resolve(found, env)
+    if kind == "word":
+        return interpolate(text, env, where)
+    if kind == "text":
+        return text
+    reason = f" ({text})" if text else ""
+    name = found["name"] or found["plain"]
+    raise ComposeError(f"Could not read {where}: the variable {name} has no value{reason}. Give it one in env, or a default in the file.")
+
+
+def resolve(found: re.Match[str], env: dict[str, Any]) -> tuple[str, str]:
+    """What a variable comes to: C(text), a C(word) in which variables are to be filled in, or C(missing) with the file's reason."""
     if found["escaped"]:
-        return "$"
+        return "text", "$"
     name, operator, word = found["name"] or found["plain"], found["op"] or "", found["word"] or ""
     value = as_value(env.get(name))
     has = name in env and (value != "" or not operator.startswith(":"))
     if operator.endswith("+"):
-        return interpolate(word, env, where) if has else ""
+        return ("word", word) if has else ("text", "")
     if has:
-        return value
-    if operator.endswith("-"):
-        return interpolate(word, env, where)
-    reason = f" ({word})" if word else ""
-    raise ComposeError(f"Could not read {where}: the variable {name} has no value{reason}. Give it one in env, or a default in the file.")
+        return "text", value
+    return ("word", word) if operator.endswith("-") else ("missing", word)
+
+
+def missing(text: str, env: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(name, reason given in the file) of each variable in a text that has neither value nor default."""
+    for found in VARIABLE.finditer(text):
+        kind, word = resolve(found, env)
+        if kind == "word":
+            yield from missing(word, env)
+        elif kind == "missing":
+            yield found["name"] or found["plain"], word
+
+
+def without_value(project: dict[str, Any], env: dict[str, Any], file: str) -> list[str]:
+    """The variables that have neither value nor default, each as C(variable TAG of service 'web' in 'compose.yml')."""
+    found = []
+    for section, word in SECTIONS.items():
+        items = project.get(section)
+        for item, content in items.items() if isinstance(items, dict) else ():
+            for text in strings(content):
+                for name, reason in missing(text, env):
+                    described = f"variable {name} of {word} '{item}' in '{file}'{reason and f' ({reason})'}"
+                    found += [] if described in found else [described]
+    return found
+
+
+def names(project: dict[str, Any]) -> set[str]:
+    """All variables that a project names."""
+    found = set()
+    todo = [text for section in SECTIONS for text in strings(project.get(section))]
+    while todo:
+        for match in VARIABLE.finditer(todo.pop()):
+            found |= {match["name"] or match["plain"] or ""} - {""}
+            todo.append(match["word"] or "")
+    return found
+
+
+def strings(value: Any, above: tuple[int, ...] = ()) -> Iterator[str]:
+    """All strings in which variables are filled in: values, not keys. An alias may lead back to what it is in."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)) and id(value) not in above:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from strings(item, (*above, id(value)))
+
+
+# -- services and builds
+def dependencies(projects: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Service -> the services of the projects that it depends on, in any of their files."""
+    services = [(name, item) for project in projects for name, item in as_dict(project.get("services")).items()]
+    known = {name for name, _item in services}
+    found: dict[str, list[str]] = {}
+    for name, item in services:
+        given = as_dict(item).get("depends_on")
+        for other in given if isinstance(given, (list, dict)) else []:
+            if other in known and other not in found.setdefault(name, []):
+                found[name].append(other)
+    return found
+
+
+def document(text: str) -> dict[str, Any]:
+    """A Compose file's data; nothing where it is none, which the docker command will say better."""
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError):  # an explicit tag on what it does not fit
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def load(path: str) -> dict[str, Any]:

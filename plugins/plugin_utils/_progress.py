@@ -17,32 +17,33 @@ REPORT_EVERY = 4
 
 
 class ActionWithProgress(ActionBase):
-    """What the actions of modules with the option C(_bundle) share."""
+    """What the actions of modules with the options C(_controller_data) and C(_checkpoint) share."""
 
     def _in_parts(
-        self, module: str, what: str, arguments: dict[str, Any], bundle: dict[str, Any], task_vars: dict[str, Any] | None
+        self, module: str, subject: str, arguments: dict[str, Any], data: dict[str, Any], task_vars: dict[str, Any] | None
     ) -> dict[str, Any]:
         """Run a module to its end; its result.
 
-        :param what: opens each line that is shown.
-        :param bundle: what the module gets beside its arguments. Later parts get it when they have something to write.
+        :param subject: opens each line that is shown.
+        :param data: the controller's data. Later parts get it when they have something to write.
         """
 
-        def run(**content: Any) -> dict[str, Any]:
-            given = {**arguments, "_bundle": packed({**content, "report_every": REPORT_EVERY})}
+        def run(checkpoint: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+            given = {**arguments, "_checkpoint": {**checkpoint, "report_every": REPORT_EVERY}}
+            if data:
+                given["_controller_data"] = packed(data)
             return self._execute_module(module_name=module, module_args=given, task_vars=task_vars)
 
-        part = run(**bundle)
+        part = run({}, data)
         whole = dict(part)
-        while "unfinished" in part:
+        while "checkpoint" in part:
             for line in part["progress"]:
-                self._tell(f"{what}: {line}")
-            rest = bundle if part.get("unwritten") else {}
-            part = run(**rest, unfinished=part["unfinished"])
+                self._tell(f"{subject}: {line}")
+            part = run(part["checkpoint"], data if part["checkpoint"].get("needs_definition") else {})
             whole.update({key: value for key, value in part.items() if key not in ("changed", "invocation")})
         if whole.get("failed"):
             whole.pop("services", None)
-        for name in ("unfinished", "progress", "unwritten"):
+        for name in ("checkpoint", "progress"):
             whole.pop(name, None)
         return whole
 
@@ -53,6 +54,6 @@ class ActionWithProgress(ActionBase):
             self._display.display(line, stderr=not plain)
 
 
-def packed(bundle: dict[str, Any]) -> str:
+def packed(data: dict[str, Any]) -> str:
     """What the module unpacks. Vaulted strings and dates of YAML become text."""
-    return base64.b64encode(json.dumps(bundle, default=str).encode()).decode()
+    return base64.b64encode(json.dumps(data, default=str).encode()).decode()

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core import client, wait
 from ansible_collections.apiary.swarm.plugins.module_utils._engine import rollout
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import converge, registry, remove
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import membership
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm
 from ansible_collections.apiary.swarm.tests.unit.fake_host import CONFIG, Machine
@@ -20,13 +19,14 @@ from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second of waiting passes at once."""
-    now = [0.0]
+    passed = [0.0]
 
     def sleep(seconds: float) -> None:
-        now[0] += seconds
+        passed[0] += seconds
 
-    defaults = list(wait.wait_until.__defaults__ or ())
-    monkeypatch.setattr(wait.wait_until, "__defaults__", (*defaults[:-2], lambda: now[0], sleep))
+    monkeypatch.setattr(wait, "sleep", sleep)
+    monkeypatch.setattr(wait, "clock", lambda: passed[0])
+    monkeypatch.setattr(wait, "now", lambda: 1.8e9 + passed[0])
 
 
 @pytest.fixture(autouse=True)
@@ -87,12 +87,7 @@ def host(empty: Machine) -> Machine:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StackEngine:
-    """A manager without stacks. The fake docker command is found, and waiting takes no time."""
+    """A manager without stacks. The fake docker command is found."""
     install_command(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    now = [0.0]
-    times = (0, lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds), lambda: 1.8e9 + now[0])
-    monkeypatch.setattr(converge.wait_for_stack, "__defaults__", times)
-    monkeypatch.setattr(remove.remove, "__defaults__", times[:3])
-    monkeypatch.setattr(registry.wait_until_it_answers, "__defaults__", (0, None, *times[1:3]))
     return StackEngine()

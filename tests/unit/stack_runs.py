@@ -12,7 +12,8 @@ from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import normal, rotate
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import content
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import STACK_LABEL
 from ansible_collections.apiary.swarm.plugins.modules import stack
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, encoded
 
@@ -36,24 +37,25 @@ def run(engine: StackEngine | Client, check: bool = False, **options: Any) -> di
     return stack.run({**DEFAULTS, **options}, client, Converge(check))
 
 
-def bundle(**content: Any) -> str:
-    """What the action plugin hands on."""
-    return base64.b64encode(json.dumps(content).encode()).decode()
+def sent_along(**data: Any) -> str:
+    """The controller's data, as the action plugin packs it."""
+    return base64.b64encode(json.dumps(data).encode()).decode()
 
 
 def in_parts(engine: StackEngine, found: dict[str, Any] | None = None, **options: Any) -> tuple[dict[str, Any], list[str]]:
-    """A run whose waits are done in parts, each by a process of its own; its result, and what it told in between.
+    """A run whose waits are done in parts, each by a process of its own; its result, and what it reported in between.
 
     :param found: what the action plugin has found out.
     """
-    given = {"definitions": options.pop("definitions", [DEFINITION]), **(found or {}), "report_every": 4}
-    options["definitions"], told = [], []
-    first = part = run(engine, _bundle=bundle(**given), **options)
-    while "unfinished" in part:
-        told += part["progress"]
-        rest = given if part.get("unwritten") else {"report_every": 4}
-        part = run(engine, _bundle=bundle(**rest, unfinished=part["unfinished"]), **options)
-    return {**first, **part}, told
+    given = {"definitions": options.pop("definitions", [DEFINITION]), **(found or {})}
+    options["definitions"], reported = [], []
+    first = part = run(engine, _controller_data=sent_along(**given), _checkpoint={"report_every": 4}, **options)
+    while "checkpoint" in part:
+        reported += part["progress"]
+        checkpoint = json.loads(json.dumps(part["checkpoint"]))
+        data = {"_controller_data": sent_along(**given)} if checkpoint.get("needs_definition") else {}
+        part = run(engine, _checkpoint={**checkpoint, "report_every": 4}, **data, **options)
+    return {**first, **part}, reported
 
 
 def actions(result: dict[str, Any]) -> dict[str, str]:
@@ -78,4 +80,4 @@ def names(engine: StackEngine, kind: str) -> set[str]:
 
 def version(text: str) -> str:
     """The name of the version of config conf with this content, in the stack of DEFAULTS."""
-    return rotate.config_name({"Name": "app_conf", "Labels": {normal.STACK_LABEL: "app"}, "Data": encoded(text)})
+    return content.config_name({"Name": "app_conf", "Labels": {STACK_LABEL: "app"}, "Data": encoded(text)})

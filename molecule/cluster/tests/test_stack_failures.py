@@ -47,7 +47,7 @@ SCENARIOS = {
     # Swarm has monitored it and is content when it crashes later; the next run sees that.
     "flap": (FLAPPING, FLAPPING, {"max_failures": 3, "wait_timeout": 90}, r"\(8\)"),
     "moved": (HEALTHY, {**HEALTHY, "deploy": NO_NODE}, {}, "finds no node.*no suitable node"),
-    "taken": (HEALTHY, update("pause", "exit 9"), {"rollback": True}, "update is paused.*The stack was taken back to where it ran"),
+    "taken": (HEALTHY, update("pause", "exit 9"), {"rollback": True}, "update is paused.*The stack was rolled back"),
     "good": (HEALTHY, service("sleep", "99999"), {}, None),
     "once": (None, broken("exit 0", policy={"condition": "none"}), {}, None),
     "jobdone": (None, {**service("sleep", "8"), "deploy": JOB}, {}, None),

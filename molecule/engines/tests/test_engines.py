@@ -279,7 +279,7 @@ def test_a_deployment_that_does_not_work_fails_and_is_taken_back(lab, stack, def
     wrong = copy.deepcopy(definition)
     wrong["services"]["side"]["image"] = "apiary-lab/nowhere:1"
     result = stack.run(definitions=[wrong], rollback=True)
-    assert result["failed"] and "No such image" in result["msg"] and "taken back" in result["msg"], result["msg"]
+    assert result["failed"] and "No such image" in result["msg"] and "rolled back" in result["msg"], result["msg"]
     wrong = copy.deepcopy(definition)
     wrong["services"]["side"].update(command=["sh", "-c", "echo because; exit 3"])
     wrong["services"]["side"]["deploy"]["update_config"] = {"failure_action": "rollback", "monitor": "2s", "parallelism": 0}

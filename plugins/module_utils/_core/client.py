@@ -57,10 +57,18 @@ class Client:
         self.raw = transport
         self.api_version = api_version
 
-    def call(self, verb: str, method: str, path: str, query: dict[str, Any] | None = None, body: Any = None) -> Any:
+    def call(
+        self,
+        verb: str,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
         """Send one request; the answer's JSON (None where there is none). C(verb) opens the error sentence."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
+        headers = {**({} if body is None else {"Content-Type": "application/json"}), **(headers or {})}
         status, _headers, answer = self.raw(method, f"/v{self.api_version}{path}{encode_query(query)}", headers, data)
         if status < 300:
             return json.loads(answer) if answer.strip() else None

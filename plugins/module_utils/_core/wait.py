@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Callable, TypeVar
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
@@ -14,6 +15,10 @@ T = TypeVar("T")
 
 # The first looks are close together, later ones a second apart (seconds).
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+# Seconds of this host's clock and since the epoch, and the way to let some pass. Looked up when they are used: a test has its own.
+clock: Callable[[], float] = time.monotonic
+now: Callable[[], float] = time.time
+sleep: Callable[[float], None] = time.sleep
 
 
 def wait_until(
@@ -23,8 +28,6 @@ def wait_until(
     timeout: float,
     advice: str = "Look at the engines' logs, or give a longer wait_timeout",
     explain: Callable[[T], str] = lambda seen: "",
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """Poll C(observe) until C(satisfied), and return what was seen last.
 
@@ -48,5 +51,61 @@ def wait_until(
             reason = str(error)
         if clock() >= end:
             raise SwarmError(f"Could not {what} within {timeout:g} s{': ' if reason else ''}{reason.rstrip('.')}. {advice}.")
+        sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+@dataclass
+class Stopwatch:
+    """The time of a wait, all its parts together: plain data, for another process to go on with.
+
+    :ivar limit: seconds that it may take.
+    :ivar used: seconds so far.
+    :ivar stopped: this host's clock when it was last looked at. It goes on between the parts, and starts anew with the host.
+    """
+
+    limit: float
+    used: float = 0
+    stopped: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether all of it is used."""
+        return self.used >= self.limit
+
+
+def wait_in_part(
+    observe: Callable[[], list[str]],
+    stopwatch: Stopwatch,
+    seconds: float = 0,
+    pause: float = LONGEST_PAUSE,
+    final: Callable[[SwarmError], bool] = lambda error: False,
+) -> tuple[list[str], str]:
+    """Observe until nothing is waited for any more, or this part of the wait is over.
+
+    An observation that fails is made again: a change of leader passes, and so does a restart of the Engine.
+
+    :param observe: what is still waited for.
+    :param seconds: how long this part lasts at the most; 0: as long as there is time.
+    :param final: the failures that do not pass.
+    :returns: (what is still waited for, what was wrong with the last observation).
+    """
+    begin = clock()
+    if stopwatch.stopped is not None:
+        stopwatch.used += max(0.0, begin - stopwatch.stopped)
+    before, left = stopwatch.used, [""]
+    length = min(seconds or stopwatch.limit, stopwatch.limit - before)
+    while True:
+        trouble = ""
+        try:
+            left = observe()
+        except SwarmError as error:
+            if final(error):
+                raise
+            trouble = str(error)
+        stopwatch.stopped = clock()
+        stopwatch.used = before + stopwatch.stopped - begin
+        if not (left or trouble) or stopwatch.used - before >= length:
+            return left, trouble
         sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)

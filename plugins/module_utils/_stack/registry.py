@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import http.client
 import re
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core import values
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import FIRST_PAUSE
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import parts
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.deploy import manages
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.parts import Time, Timed
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.sources import as_value
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import FIRST_PAUSE, Stopwatch, wait_in_part
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import part
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.compose import as_value
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.deployment import manages
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 STORAGE = "/var/lib/registry"
@@ -106,46 +104,30 @@ def exists(client: Client, stack: str) -> bool:
     return any(service["Spec"]["Name"] == f"{stack}_registry" for service in client.services())
 
 
-@dataclass
-class Asking(Timed):
-    """A wait for a registry's answer that can be put down and taken up again by another process: plain data."""
-
-    stack: str
-    where: str
-    mode: str
-    time: Time
-
-
 def wait_until_it_answers(
-    client: Client,
-    asking: Asking,
-    seconds: float = 0,
-    ask: Callable[[str], str] | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    client: Client, stack: str, where: str, mode: str, stopwatch: Stopwatch, seconds: float = 0, ask: Callable[[str], str] | None = None
 ) -> dict[str, Any]:
     """Wait for C(GET /v2/): 200, or 401 where accounts are asked for.
 
     :param seconds: come back after so long at the latest; 0: when it is over.
-    :returns: nothing; or C(progress) and C(unfinished), to go on with.
+    :returns: nothing; or C(progress) and C(checkpoint), to go on with.
     :raises SwarmError: the time is over.
     """
-    name = asking.stack
 
-    def look() -> list[str]:
-        cause = (ask or trouble)(asking.where)
+    def observe() -> list[str]:
+        cause = (ask or trouble)(where)
         return [cause] if cause else []
 
-    causes, _trouble = parts.wait(look, asking.time, seconds, FIRST_PAUSE, clock=clock, sleep=sleep)
+    causes, _trouble = wait_in_part(observe, stopwatch, seconds, FIRST_PAUSE)
     if not causes:
         return {}
-    if not asking.time.over:
-        return parts.part(client, [f"no answer at '{asking.where}' yet: {causes[0]}"], asking=asdict(asking))
-    mesh = ", or choose mode 'host' if the kernel has no IPVS" if asking.mode == "ingress" else ""
+    if not stopwatch.over:
+        return part(client, [f"no answer at '{where}' yet: {causes[0]}"], {"registry": {"stopwatch": asdict(stopwatch), "address": where}})
+    mesh = ", or choose mode 'host' if the kernel has no IPVS" if mode == "ingress" else ""
     raise could_not(
-        f"deploy registry '{name}': no answer at '{asking.where}' within {asking.time.limit:g} s",
+        f"deploy registry '{stack}': no answer at '{where}' within {stopwatch.limit:g} s",
         causes[0],
-        f"Look at the logs of service '{name}_registry' and at firewalls between this host and that address{mesh}",
+        f"Look at the logs of service '{stack}_registry' and at firewalls between this host and that address{mesh}",
     )
 
 

@@ -18,16 +18,17 @@ import zlib
 from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import rotate
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.normal import STACK_LABEL
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.snapshot import Snapshot, labels_of, name_of
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import service
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.content import REFERENCES, versioned_name
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import STACK_LABEL, Operation, Snapshot, labels_of, name_of
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import WRITES, removal
 
 RELEASE_LABEL = "apiary.swarm.release"
 # Swarm takes configs of up to 1000 KB.
 LARGEST = 900_000
-# What a person is told of a release; the rest is for going back.
-TOLD = ("release", "when", "who", "what", "images")
+# The fields of a release that a person gets; the rest is for rolling back.
+PUBLIC = ("release", "when", "who", "what", "images")
 
 
 def number_of(item: dict[str, Any]) -> int:
@@ -52,27 +53,34 @@ def read(item: dict[str, Any]) -> dict[str, Any]:
 
 def history(configs: list[dict[str, Any]], stack: str) -> list[dict[str, Any]]:
     """What a person is told of all releases, the newest first."""
-    return [{name: found.get(name) for name in TOLD} for found in (read(item) for item in of_stack(configs, stack)) if found]
+    return [{name: found.get(name) for name in PUBLIC} for found in (read(item) for item in of_stack(configs, stack)) if found]
 
 
-def content(number: int, who: str, entries: list[dict[str, Any]], snapshot: Snapshot, stack: str, back_to: int) -> dict[str, Any]:
+def changes_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a plan changes, without values: they may be passwords.
+
+    :param entries: the plan as the user got it.
+    """
+    return [
+        {"kind": entry["kind"], "name": entry["name"], "action": entry["action"], "changes": [change[0] for change in entry["changes"]]}
+        for entry in entries
+        if entry["action"] in WRITES
+    ]
+
+
+def content(number: int, who: str, changes: list[dict[str, Any]], snapshot: Snapshot, stack: str, back_to: int) -> dict[str, Any]:
     """A release.
 
-    :param entries: the plan that led to it, as the user got it.
     :param back_to: the release that was gone back to; 0: this one is new.
     """
-    services, names = snapshot.of_stack("services", stack), snapshot.network_names
-    specs = {service["Spec"]["Name"]: by_names(service["Spec"], names) for service in services}
+    names = snapshot.network_names
+    specs = {item["Spec"]["Name"]: by_names(item["Spec"], names) for item in snapshot.of_stack("services", stack)}
     return {
         "release": number,
         "back_to": back_to,
         "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "who": who,
-        "what": [
-            {"kind": entry["kind"], "name": entry["name"], "action": entry["action"], "changes": [change[0] for change in entry["changes"]]}
-            for entry in entries
-            if entry["action"] in ("create", "update", "remove")
-        ],
+        "what": changes,
         "images": {name: spec["TaskTemplate"]["ContainerSpec"]["Image"] for name, spec in specs.items()},
         "services": specs,
     }
@@ -86,7 +94,7 @@ def by_names(spec: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return spec
 
 
-def record(client: Client, stack: str, who: str, entries: list[dict[str, Any]], keep: int, back_to: int = 0) -> int | None:
+def record(client: Client, stack: str, who: str, changes: list[dict[str, Any]], keep: int, back_to: int = 0) -> int | None:
     """Leave a release, and take away the oldest ones.
 
     :returns: its number; nothing when the stack is too large for one.
@@ -94,12 +102,12 @@ def record(client: Client, stack: str, who: str, entries: list[dict[str, Any]], 
     snapshot = Snapshot(client)
     stored = of_stack(snapshot.all("configs"), stack)
     number = number_of(stored[0]) + 1 if stored else 1
-    release = content(number, who, entries, snapshot, stack, back_to)
+    release = content(number, who, changes, snapshot, stack, back_to)
     data = base64.b64encode(zlib.compress(json.dumps(release).encode(), 9)).decode()
     if len(data) > LARGEST:
         return None
     labels = {STACK_LABEL: stack, RELEASE_LABEL: str(number)}
-    name = rotate.versioned_name(f"{stack}_release", str(number))
+    name = versioned_name(f"{stack}_release", str(number))
     body = {"Name": name, "Labels": labels, "Data": data}
     client.call(f"record release {number} of stack '{stack}'", "POST", "/configs/create", None, body)
     for item in stored[max(keep, 1) - 1 :]:
@@ -127,9 +135,33 @@ def chosen(stored: list[dict[str, Any]], stack: str, number: int | None, differs
         found = next((read(item) for item in stored if number_of(item) == number), {})
     if not found:
         known = ", ".join(str(number_of(item)) for item in stored) or "none"
-        what = "no earlier release" if number is None else f"no release {number}"
-        raise SwarmError(f"Could not roll back stack '{stack}': there is {what}. Choose one of those that are kept: {known}.")
+        cause = "there is no earlier release" if number is None else f"there is no release {number}"
+        raise could_not(f"roll back stack '{stack}'", cause, f"Choose one of those that are kept: {known}")
     return found
+
+
+def way_back(release: dict[str, Any], snapshot: Snapshot, stack: str, keep_replicas: bool = False) -> list[Operation]:
+    """From what a stack's services are to what they were: one operation for each service that was or is.
+
+    :param keep_replicas: a service keeps the number of tasks that it has.
+    """
+    operations = []
+    for name, recorded in release["services"].items():
+        spec, gone = restored(recorded, snapshot)
+        live = snapshot.find("services", name)
+        if live and keep_replicas:
+            service.keep_replicas(spec, live["Spec"])
+        operation = service.plan(spec, live, snapshot.network_names)
+        if operation.action == "impossible":
+            gone.append("its former mode, which cannot be changed")
+        if gone and operation.action != "unchanged":
+            operation.action = "impossible"
+            operation.problem = f"service '{name}' needs {', '.join(gone)}, which is gone"
+        operation.path = f"/services/{operation.object_id}/update" if live else "/services/create"
+        operation.query = {"registryAuthFrom": "spec"} if live else {}
+        operations.append(operation)
+    others = [item for item in snapshot.of_stack("services", stack) if name_of("services", item) not in release["services"]]
+    return operations + [removal("services", item, snapshot) for item in others]
 
 
 def restored(spec: dict[str, Any], snapshot: Snapshot) -> tuple[dict[str, Any], list[str]]:
@@ -137,7 +169,7 @@ def restored(spec: dict[str, Any], snapshot: Snapshot) -> tuple[dict[str, Any], 
     spec = copy.deepcopy(spec)
     gone = []
     container = spec["TaskTemplate"].get("ContainerSpec") or {}
-    for kind, (key, ident, name) in rotate.REFERENCES.items():
+    for kind, (key, ident, name) in REFERENCES.items():
         for item in container.get(key) or []:
             live = next((one for one in snapshot.all(kind) if name_of(kind, one) == item[name]), None)
             gone += [] if live else [f"{kind[:-1]} '{item[name]}'"]

@@ -334,3 +334,39 @@ def test_a_file_of_the_context_that_cannot_be_read_is_one_sentence(project: Path
 
     monkeypatch.setattr(_compose, "read", refuse)
     assert "Dockerfile' in its context cannot be read (Permission denied)" in refusal(project)
+
+
+@pytest.mark.parametrize(
+    ("text", "env", "names"),
+    [
+        ("$A ${B}", {}, ["A", "B"]),
+        ("$$A $${B}", {}, []),
+        ("${A}", {"A": ""}, []),
+        ("${A:?}", {"A": ""}, ["A"]),
+        ("${A?}", {"A": ""}, []),
+        ("${A:-} ${B-x}", {}, []),
+        ("${A:-${B}}", {}, ["B"]),
+        ("${A:-${B}}", {"A": "1"}, []),
+        ("${A:+${B}}", {"A": "1"}, ["B"]),
+        ("${A:+${B}}", {}, []),
+        ("a$ 5$ ${", {}, []),
+    ],
+)
+def test_a_variable_needs_a_value_or_a_default(text: str, env: dict[str, Any], names: list[str]) -> None:
+    assert [name for name, _reason in _compose.missing(text, env)] == names
+
+
+def test_what_is_no_project_has_no_variables() -> None:
+    for text in ("a: [", "- a", "a: !!timestamp x", ""):
+        assert _compose.document(text) == {}
+    assert _compose.names(_compose.document("services: {a: &a {b: *a, c: $X}}")) == {"X"}
+    assert _compose.without_value({"services": ["$A"], "networks": None}, {}, "f") == []
+
+
+def test_dependencies_are_those_of_all_files() -> None:
+    files = [
+        {"services": {"a": {"depends_on": ["b", "gone"]}, "b": None, "c": {"depends_on": {"a": {"condition": "x"}}}}},
+        {"services": {"a": {"depends_on": ["c", "b"]}, "d": {"depends_on": "a"}}},
+        {"services": []},
+    ]
+    assert _compose.dependencies(files) == {"a": ["b", "c"], "c": ["a"]}
