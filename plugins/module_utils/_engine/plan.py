@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Change, Section
-from ansible_collections.apiary.swarm.plugins.module_utils._engine.configuration import NOTHING, RESTART
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.configuration import NOTHING, RELOAD, RESTART
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.kernel import kernel_plan
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.packages import package_plan
 
@@ -25,7 +25,7 @@ def plan(hosts: dict[str, Any], renewed: dict[str, list[str]]) -> Section:
 
     :param hosts: name -> look (None where it did not answer) and roles.
     :param renewed: name -> the options of the engine whose files the role tls will write in this run.
-    :returns: data: C(hosts) (name -> C(packages), C(kernel) and C(alone)), C(configure) (names of those that act now), C(restart)
+    :returns: data: C(hosts) (name -> what the role's tasks need of it), C(configure) (names of those that act now), C(restart)
         (kind -> names of those that wait for their turn) and C(members) (NodeID -> hostname, of hosts that say they are members).
     """
     problems: list[str] = []
@@ -83,7 +83,7 @@ def host_plan(name: str, look: dict[str, Any], variables: dict[str, Any], renewe
     swarm = look["swarm"]
     # In no swarm, and not only silent.
     alone = swarm["state"] == "inactive" and not swarm["error"]
-    options = daemon_changes(name, daemon, renewed if variables.get("engine_remote_api") else [], alone)
+    options = daemon_changes(name, daemon, renewed if variables.get("engine_remote_api") else [], look["unit"]["active"], alone)
     waits = any(change.verb == "restart" for change in options) and not alone and look["unit"]["active"]
     acts = [*packages["changes"], *kernel["changes"], *([] if waits else options)]
     return Section(
@@ -108,11 +108,16 @@ def turn(swarm: dict[str, Any]) -> str:
     return "leader" if leads else str(swarm["role"] or "worker")
 
 
-def daemon_changes(name: str, daemon: dict[str, Any], renewed: list[str], alone: bool) -> list[Change]:
-    """How the options of an engine change, in one line, with what that takes."""
+def daemon_changes(name: str, daemon: dict[str, Any], renewed: list[str], active: bool, alone: bool) -> list[Change]:
+    """How the options of an engine change, in one line, with what that takes.
+
+    :param active: the engine runs.
+    :param alone: it is in no swarm.
+    """
     if daemon["before"] == daemon["after"] and not renewed:
         return []
-    verb = {"nothing": "set", "reload": "reload", "restart": "restart"}[RESTART if renewed else daemon["action"] or NOTHING]
+    verb = {NOTHING: "set", RELOAD: "reload", RESTART: "restart"}[RESTART if renewed else daemon["action"] or NOTHING]
+    verb = verb if active else "start"
     told = [option_text(key, daemon["before"].get(key), daemon["after"].get(key)) for key in differing(daemon["before"], daemon["after"])]
     told += [f"{option} is renewed" for option in renewed]
     if not told and daemon["changed_options"]:

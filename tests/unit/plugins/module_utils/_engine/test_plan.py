@@ -97,7 +97,7 @@ def test_missing_package_is_installed_before_the_options_are_set() -> None:
     bare["look"]["unit"] = {"installed": False, "active": False, "enabled": False, "starts_blocked": False}
     found = plan(w1=bare)
     assert [change.subject for change in found.changes][0] == "packages"
-    assert lines(found)[-1] == ("w1", "set", "icc false") and found.data["configure"] == ["w1"]
+    assert lines(found)[-1] == ("w1", "start", "icc false") and found.data["configure"] == ["w1"]
 
 
 def test_problems_of_all_hosts_are_told_at_once() -> None:
