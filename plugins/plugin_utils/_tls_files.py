@@ -35,18 +35,19 @@ GIVEN_MODE = 0o007
 CERTIFICATE = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----.*?-----END (?:X509 )?CERTIFICATE-----\n?", re.DOTALL)
 
 
-def plan_tls(hosts: Any, limited: str, passphrase_of: Callable[[str], Any]) -> Section:
+def plan_tls(hosts: Any, limited: str, missing: list[str], passphrase_of: Callable[[str], Any]) -> Section:
     """What is due of TLS, with what lies on the controller.
 
     :param hosts: see due.plan.
     :param limited: what the run is limited to (C(ansible_limit)); empty where it is not.
+    :param missing: hosts of the run that failed or could not be reached.
     :param passphrase_of: gives C(tls_ca_passphrase) of a host. It is asked for one host, and only where TLS is wanted at all.
     """
     first = due.first_host(hosts)
     if not first:
-        return due.plan(hosts, {}, limited)
+        return due.plan(hosts, {}, limited, missing)
     served = any(truthy((host.get("roles") or {}).get("tls_server")) for host in hosts.values())
-    return due.plan(hosts, read_controller(hosts[first]["roles"], passphrase_of(first), served), limited)
+    return due.plan(hosts, read_controller(hosts[first]["roles"], passphrase_of(first), served), limited, missing)
 
 
 def read_controller(variables: dict[str, Any], passphrase: Any, served: bool = True) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class Store:
         roles = self.variables(**change)
         named = looks if looks and "w1" in looks else {"w1": looks or look()}
         hosts = {name: {"roles": roles if one else {}, "look": one, "ansible_host": "10.0.0.4"} for name, one in named.items()}
-        section = plan_tls(hosts, limited, lambda _host: passphrase)
+        section = plan_tls(hosts, limited, [name for name, one in named.items() if not one], lambda _host: passphrase)
         assert all(problem.startswith("Could not ") and problem.endswith(".") for problem in section.problems), section.problems
         assert "PRIVATE" not in str(section) and (len(str(passphrase)) < 8 or str(passphrase) not in str(section))
         return section

@@ -65,12 +65,13 @@ def first_host(hosts: Hosts) -> str:
     return next((name for name, host in hosts.items() if host.get("look") and concerns(host.get("roles"))), "")
 
 
-def plan(hosts: Hosts, controller: dict[str, Any], limited: str, now: datetime | None = None) -> Section:
+def plan(hosts: Hosts, controller: dict[str, Any], limited: str, missing: list[str], now: datetime | None = None) -> Section:
     """What is due of TLS.
 
     :param hosts: see variables.Hosts, in the order of the inventory.
     :param controller: what plugin_utils/_tls_files.py has read there for the variables of first_host.
     :param limited: what the run is limited to; empty where it is not.
+    :param missing: hosts that failed or could not be reached. One has its certificate and its trust all the same.
     :returns: data: C(ca) (what signs), C(folder) (it is to be made; else empty), C(make) (CAs), C(trust) (PEM of those that are there, for
         C(engines) and for C(clients)), C(hosts) (what each host needs that needs anything: C(library), C(folders), C(write), C(issue) and
         C(modes)), C(clients) (the same without library: C(trust) is for before the hosts, C(all) for after the engines' restart),
@@ -95,8 +96,7 @@ def plan(hosts: Hosts, controller: dict[str, Any], limited: str, now: datetime |
     problems += ca.problems if ca else []
     if problems or not ca:
         return Section(list(dict.fromkeys(problems)), [], [], {})
-    silent = [name for name, host in hosts.items() if not host.get("look")]
-    left_out = f"is limited to {limited}" if limited else f"goes without {', '.join(silent)} (failed or unreachable)" if silent else ""
+    left_out = f"is limited to {limited}" if limited else f"goes without {', '.join(missing)} (failed or unreachable)" if missing else ""
     data: dict[str, Any] = {
         "ca": {"cert_path": ca.cert_path, "key_path": ca.key_path, "not_after": ca.not_after},
         "folder": "",

@@ -41,8 +41,8 @@ def test_the_passphrase_is_asked_of_one_host_and_only_where_tls_is_wanted(store:
 
     without = {"roles": store.variables(server=False), "look": look()}
     wanted = {"roles": store.variables(), "look": look()}
-    assert plan_tls({"w1": without}, "", passphrase_of).data == {} and asked == []
-    section = plan_tls({"w1": without, "w2": {**wanted, "look": None}, "w3": wanted, "w4": wanted}, "", passphrase_of)
+    assert plan_tls({"w1": without}, "", [], passphrase_of).data == {} and asked == []
+    section = plan_tls({"w1": without, "w2": {**wanted, "look": None}, "w3": wanted, "w4": wanted}, "", [], passphrase_of)
     assert (section.problems, asked, list(section.data["hosts"])) == ([], ["w3"], ["w3", "w4"])
 
 
@@ -88,5 +88,5 @@ def test_all_hosts_have_one_folder_for_the_ca(store: Store) -> None:
         name: {"roles": store.variables(directory=directory), "look": look()}
         for name, directory in {"w1": str(store.path), "w2": "/elsewhere/.tls"}.items()
     }
-    (problem,) = plan_tls(hosts, "", lambda _host: PASSPHRASE).problems
+    (problem,) = plan_tls(hosts, "", [], lambda _host: PASSPHRASE).problems
     assert f"tls_directory is '{store.path}' for one host and '/elsewhere/.tls' for another" in problem
