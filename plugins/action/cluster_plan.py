@@ -81,7 +81,8 @@ class ActionModule(ActionBase):
             addresses = [str(own[key]) for key in ("ansible_host", "cluster_advertise_addr") if own.get(key)]
             roles = (look or {}).get("roles") or {}
             hosts[name] = {"look": look, "roles": roles, "addresses": addresses, "ansible_host": str(own.get("ansible_host") or "")}
-        controller = _sections.Controller(self._variable(variables), str(variables.get("ansible_limit") or ""))
+        missing = [name for name in names if name not in answering]
+        controller = _sections.Controller(self._variable(variables), str(variables.get("ansible_limit") or ""), missing)
         return _sections.of_hosts(parts, hosts, options["managers"], options["workers"], options["groups"], controller)
 
     def _deployments(self, parts: list[str], variables: dict[str, Any], cluster: Section | None) -> Section:

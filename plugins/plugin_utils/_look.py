@@ -10,6 +10,7 @@ from typing import Any, Mapping
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.kernel import MODULES, MODULES_FILE, SYSCTL_FILE
+from ansible_collections.apiary.swarm.plugins.module_utils._tls.variables import derived, host_paths
 
 # Beside those that are no_log: they, or the credentials in their URLs, may be secrets, and the roles that use them read them themselves.
 HIDDEN = frozenset(
@@ -59,7 +60,8 @@ def look_arguments(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     if role == "engine":
         return engine_arguments(variables)
     if role == "tls":
-        return {"files": tls_files(variables)}
+        # Together with the role engine its variables say where the certificates are, as in the plan.
+        return {"files": host_paths(derived(variables, []) if "engine_remote_api" in variables else variables)}
     if role == "images":
         return {"images": [archive["image"] for archive in variables.get("images_archives") or []]}
     return {}
@@ -77,18 +79,6 @@ def engine_arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
             "allow_unknown": variables.get("engine_daemon_allow_unknown", False),
         }
     return arguments
-
-
-def tls_files(variables: Mapping[str, Any]) -> list[str]:
-    """The certificates, keys and trusted CAs of one host."""
-    files = []
-    if variables.get("tls_server"):
-        files += [f"{variables['tls_host_directory']}/{name}.pem" for name in ("ca", "cert", "key")]
-    if variables.get("tls_registry"):
-        files += [f"{variables['tls_registry_directory']}/{name}.pem" for name in ("cert", "key")]
-    if variables.get("tls_registry_address"):
-        files.append(f"/etc/docker/certs.d/{variables['tls_registry_address']}/ca.crt")
-    return files
 
 
 def merged(given: Mapping[str, Any], wanted: list[dict[str, Any]]) -> dict[str, Any]:

@@ -35,10 +35,12 @@ class Controller(NamedTuple):
 
     :ivar variable: the value of a variable of the inventory, or the default that is given with its name.
     :ivar limit: C(--limit), empty where there is none.
+    :ivar missing: hosts of the play that failed or could not be reached.
     """
 
     variable: Callable[..., Any]
     limit: str
+    missing: list[str]
 
 
 def of_hosts(
@@ -59,7 +61,7 @@ def of_hosts(
         # Where the engines are planned, too, their variables say what role tls is to make.
         whole = any("engine_remote_api" in host["roles"] for host in hosts.values())
         wanted = tls_variables(hosts, managers) if whole else hosts
-        sections["tls"] = plan_tls(wanted, controller.limit, lambda _host: controller.variable("tls_ca_passphrase", ""))
+        sections["tls"] = plan_tls(wanted, controller.limit, controller.missing, lambda _host: controller.variable("tls_ca_passphrase", ""))
     if "engine" in parts:
         sections["engine"] = engine_plan.plan(hosts, sections.get("tls", nothing()).data.get("renewed") or {})
     if "cluster" in parts:

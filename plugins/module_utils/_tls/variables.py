@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, Mapping
 
 from ansible_collections.apiary.swarm.plugins.module_utils._tls.certificates import alternative_name
 
@@ -161,13 +161,13 @@ def concerns(variables: dict[str, Any] | None) -> bool:
     return truthy(variables.get("tls_server")) or truthy(variables.get("tls_registry")) or bool(variables.get("tls_registry_address"))
 
 
-def trust_path(variables: dict[str, Any]) -> str:
+def trust_path(variables: Mapping[str, Any]) -> str:
     """Where a host's engine looks for the CAs of the registry; empty where it trusts none."""
     address = variables.get("tls_registry_address")
     return f"/etc/docker/certs.d/{address}/ca.crt" if address else ""
 
 
-def host_paths(variables: dict[str, Any]) -> list[str]:
+def host_paths(variables: Mapping[str, Any]) -> list[str]:
     """The files of a host that module host_info has to describe."""
     folder, registry = variables.get("tls_host_directory"), variables.get("tls_registry_directory")
     paths = [f"{folder}/{file}.pem" for file in ("ca", "cert", "key")] if truthy(variables.get("tls_server")) else []
@@ -186,7 +186,7 @@ def tls_variables(hosts: Hosts, managers: list[str]) -> Hosts:
     return {name: {**host, "roles": derived(host.get("roles"), endpoints)} for name, host in hosts.items()}
 
 
-def derived(variables: dict[str, Any] | None, endpoints: list[str]) -> dict[str, Any]:
+def derived(variables: Mapping[str, Any] | None, endpoints: list[str]) -> dict[str, Any]:
     """The variables of one host, see tls_variables. Of a host with unknown variables there are none."""
     if not variables:
         return {}

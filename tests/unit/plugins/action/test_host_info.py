@@ -53,7 +53,7 @@ def test_without_roles_the_module_is_just_run() -> None:
 
 
 def test_the_inventory_wins_over_the_roles_defaults() -> None:
-    action = Action(host(engine_icc="yes", engine_kernel_files=False, port=2400), roles="engine,tls")
+    action = Action(host(engine_icc="yes", engine_remote_api=True, engine_kernel_files=False, port=2400), roles="engine,tls")
     result = action.look()
     assert (result["roles"]["engine_icc"], result["roles"]["engine_no_new_privileges"]) == (True, True)
     assert result["roles"]["tls_days"] == 365 and result["roles_problems"] == []

@@ -53,6 +53,12 @@ def test_tls_needs_the_files_of_what_the_host_has() -> None:
     }
 
 
+def test_with_the_engine_tls_needs_the_files_that_the_engine_reads() -> None:
+    engine = {"engine_remote_api": True, "engine_tls_directory": "/srv/tls"}
+    assert look_arguments("tls", {**TLS, **engine}) == {"files": [f"/srv/tls/{name}.pem" for name in ("ca", "cert", "key")]}
+    assert look_arguments("tls", {**TLS, "engine_remote_api": False}) == {"files": []}
+
+
 def test_other_roles_need_nothing_more() -> None:
     assert [look_arguments(role, {}) for role in ("preflight", "cluster", "registry")] == [{}, {}, {}]
 
