@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
         result, variables = super().run(tmp, task_vars), task_vars or {}
         _checked, options = self.validate_argument_spec(
             {
-                "roles": {"type": "list", "elements": "str", "default": list(_plan.PARTS)},
+                "roles": {"type": "list", "elements": "str", "choices": list(_plan.PARTS)},
                 "look": {"type": "str", "default": "swarm_look"},
                 "managers": {"type": "list", "elements": "str", "default": []},
                 "workers": {"type": "list", "elements": "str", "default": []},
@@ -42,7 +42,10 @@ class ActionModule(ActionBase):
                 "show": {"type": "bool", "default": True},
             }
         )
-        parts = _plan.parts_of(variables.get("ansible_run_tags") or ["all"], variables.get("ansible_skip_tags") or [], options["roles"])
+        # The tags are those of site.yml, which names no roles.
+        tags = ("ansible_run_tags", "ansible_skip_tags") if options["roles"] is None else ()
+        run_tags, skip_tags = (list(variables.get(tag) or []) for tag in tags) if tags else ([], [])
+        parts = _plan.parts_of(run_tags or ["all"], skip_tags, options["roles"] or list(_plan.PARTS))
         sections = {name: _plan.from_data(data) for name, data in (options["sections"] or {}).items()}
         try:
             if not sections:

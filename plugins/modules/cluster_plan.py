@@ -46,10 +46,10 @@ options:
   roles:
     description:
       - The parts to plan, named after the roles. V(archives) are image archives that hosts load.
-      - C(--tags) and C(--skip-tags) of the run narrow them down, as they do in C(apiary.swarm.site).
+      - All of them if it is not given. Then C(--tags) and C(--skip-tags) narrow them down, as those of C(apiary.swarm.site) do.
     type: list
     elements: str
-    default: [preflight, tls, engine, cluster, archives, registry, images, stacks]
+    choices: [preflight, tls, engine, cluster, archives, registry, images, stacks]
   look:
     description:
       - Name of the variable that the result of M(apiary.swarm.host_info), with its option O(apiary.swarm.host_info#module:roles), is
