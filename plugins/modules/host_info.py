@@ -358,6 +358,8 @@ swarm:
     - What M(apiary.swarm.swarm_info) returns with C(services=true), and what follows, which is V(null) on a host that does not control its
       swarm. C(options) are the options of the swarm as M(apiary.swarm.swarm_init) has them, C(init_options) those that it was initialised
       with, and C(addresses) the address options that this host was started with.
+    - RV(swarm.identity) holds C(node_id), C(cluster_id) and C(role) as the node's certificate has them, also while the engine is stopped.
+      It is V(null) if there is none, or it cannot be read.
     - If there is an engine that cannot be asked, RV(swarm.error) says so and all the rest is V(null), also RV(swarm.state).
   type: dict
   returned: success
@@ -420,8 +422,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def membership(client: Client | None, info: dict[str, Any] | None, error: str | None) -> dict[str, Any]:
-    """What swarm_info tells, the swarm's options, and what cannot be changed on a member."""
-    extras, more = ["services"], {"options": None, "init_options": None, "addresses": None}
+    """What swarm_info tells, the swarm's options, what cannot be changed on a member, and who this host is by its certificate."""
+    extras = ["services"]
+    more: dict[str, Any] = {"options": None, "init_options": None, "addresses": None, "identity": observe_swarm.identity(info or {})}
     if client is None or info is None:
         return {**observe_swarm.unknown(error or "", extras), **more}
     try:

@@ -99,6 +99,15 @@ def observe(client: Client, info: dict[str, Any], extras: Sequence[str] = ()) ->
     return result
 
 
+def identity(info: dict[str, Any]) -> dict[str, Any] | None:
+    """Who this node is by its certificate, which needs no engine that answers; None where there is none, or it cannot be read."""
+    try:
+        certificate = own_certificate(info)
+    except SwarmError:
+        return None
+    return certificate and {"node_id": certificate.node_id, "cluster_id": certificate.cluster_id, "role": certificate.role}
+
+
 def unknown(error: str, extras: Sequence[str] = ()) -> dict[str, Any]:
     """The same of a host that has an engine and does not let this user, or anybody, ask it."""
     nothing = describe_host(no_engine().info(), None, "", None)

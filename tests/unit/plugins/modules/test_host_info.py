@@ -60,6 +60,7 @@ def test_a_manager_tells_its_swarm_in_three_requests(host: Machine, manager: Eng
 def test_it_tells_of_the_swarm_what_swarm_info_tells(host: Machine, manager: Engine, worker: Engine) -> None:
     for engine in (manager, worker):
         swarm = look(host, engine.client)["swarm"]
+        assert swarm.pop("identity") == {"node_id": swarm["node_id"], "cluster_id": "cluster1", "role": swarm["role"]}
         for more in ("options", "init_options", "addresses"):
             swarm.pop(more)
         told = run_module(swarm_info, engine, {"services": True})
@@ -81,7 +82,7 @@ def test_a_manager_without_a_quorum_has_no_options(host: Machine, manager: Engin
 def test_a_bare_host_is_an_answer_and_so_is_its_future(empty: Machine) -> None:
     result = look(empty, daemon={"options": {"data-root": "/srv/docker"}}, files=["/etc/docker/tls/ca.pem"], sysctl=["vm.swappiness"])
     assert not result["engine"]["answers"] and "there is no such socket" in result["engine"]["error"]
-    assert (result["swarm"]["state"], result["swarm"]["error"]) == ("inactive", None)
+    assert (result["swarm"]["state"], result["swarm"]["error"], result["swarm"]["identity"]) == ("inactive", None, None)
     assert result["daemon"]["changed"] and result["daemon"]["after"] == {"data-root": "/srv/docker"}
     assert result["disk"]["path"] == "/srv/docker"
     assert result["files"]["/etc/docker/tls/ca.pem"]["type"] == "absent"
@@ -96,6 +97,7 @@ def test_a_stopped_engine_of_a_member_is_told_and_not_started(host: Machine, man
     assert manager.requests == [] and host.running is None
     assert "its unit is dead" in result["engine"]["error"]
     assert result["swarm"]["state"] == "inactive" and "its engine does not answer" in result["swarm"]["error"]
+    assert result["swarm"]["identity"] == {"node_id": "id-m1", "cluster_id": "cluster1", "role": "manager"}
 
 
 def test_an_engine_that_may_not_be_asked_is_unknown(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

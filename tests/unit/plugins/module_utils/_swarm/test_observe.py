@@ -15,6 +15,12 @@ def test_what_is_unknown_has_the_same_form_as_what_is_known() -> None:
     assert (unknown["state"], unknown["error"], unknown["services"]) == (None, "permission denied", None)
 
 
+def test_a_certificate_that_cannot_be_read_is_no_identity(worker: Engine) -> None:
+    assert observe.identity(worker.info()) == {"node_id": "id-w1", "cluster_id": "cluster1", "role": "worker"}
+    (worker.root / "swarm/certificates/swarm-node.crt").write_bytes(b"rubbish")
+    assert observe.identity(worker.info()) is None
+
+
 def test_each_extra_costs_one_request(manager: Engine) -> None:
     result = observe.observe(manager.client, manager.client.info(), observe.EXTRAS)
     assert [path for _method, path in manager.requests] == ["/info", "/nodes", "/services", "/tasks", "/swarm"]
