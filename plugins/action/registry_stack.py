@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells a person how it goes while a registry is deployed or removed."""
+"""Reports the progress while a registry is deployed or removed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ActionModule(ActionWithProgress):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module."""
         result, name = super().run(tmp, task_vars), "apiary.swarm.registry_stack"
-        if self._task.async_val:  # in the background nobody is told
+        if self._task.async_val:  # in the background nobody reads it
             done = self._execute_module(module_name=name, task_vars=task_vars, wrap_async=not self._connection.has_native_async)
             return {**result, **done}
         arguments = dict(self._task.args)

@@ -12,36 +12,36 @@ options:
   with_registry_auth:
     description:
       - Send the manager's registry logins to the nodes, so that they can pull.
-      - They go along with a service that is written anyway. Logins that alone have changed are not noticed, as the Engine does not show
-        those it has; see O(refresh_registry_auth).
+      - They are sent with a service that is written anyway. A change of logins alone goes unnoticed, as the Engine does not show the
+        stored ones; see O(refresh_registry_auth).
     type: bool
     default: false
   registry_logins:
     description:
-      - Logins for registries, to be used in the place of the manager's own, and sent to the nodes as with O(with_registry_auth=true).
+      - Logins for registries, used instead of the manager's own, and sent to the nodes as with O(with_registry_auth=true).
     type: list
     elements: dict
     default: []
     suboptions:
       registry:
         description:
-          - The registry's host and port as in the names of its images, or C(docker.io).
+          - The host and port of the registry as in the names of its images, or C(docker.io).
         type: str
         required: true
       username:
         description:
-          - The account.
+          - The user name.
         type: str
         required: true
       password:
         description:
-          - Its password or token.
+          - The password or token.
         type: str
         required: true
   refresh_registry_auth:
     description:
-      - Write each service that has a login at its registry, although nothing else differs, so that all nodes get the logins of today.
-      - This replaces no task. It does make the version to roll back to the same as the one that runs.
+      - Update each service that has a login at its registry, even if nothing else differs, so that all nodes get the current logins.
+      - This replaces no tasks, but makes the rollback target of the service the same as its current version.
     type: bool
     default: false
   resolve_image:
@@ -53,9 +53,9 @@ options:
     default: always
   registry_unreachable:
     description:
-      - What to do when a registry does not tell the digest of an image, as it cannot be reached, takes no login or has no such image.
-      - With V(keep) a service that runs an image of that name keeps the very one that it runs. Docker would replace its tasks.
-      - With V(fail) the task fails and nothing is changed.
+      - What to do when a registry does not return the digest of an image, because it is unreachable, refuses the login or does not have it.
+      - With V(keep), a service that runs an image of that name keeps the very one that it runs. Docker would replace its tasks.
+      - With V(fail), the task fails and nothing is changed.
     type: str
     choices: [keep, fail]
     default: keep

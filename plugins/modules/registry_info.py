@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: registry_info
-short_description: Ask a registry which images it has
+short_description: Gather information about images in a registry
 version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Asks a registry for the manifests of any number of images in one task, and tells their digests. Nothing is ever written.
+  - Returns the digests of any number of images in a registry, or that it does not have them, in one task.
 attributes:
   check_mode:
     support: full
@@ -28,7 +28,7 @@ attributes:
 options:
   address:
     description:
-      - Where the registry answers, as C(host:port).
+      - The address of the registry, as C(host:port).
     type: str
     required: true
   images:
@@ -39,13 +39,13 @@ options:
     required: true
   timeout:
     description:
-      - How long one request may take, in seconds.
+      - Timeout of one request, in seconds.
     type: int
     default: 30
 """
 
 EXAMPLES = r"""
-- name: Ask for two images
+- name: Gather the digests of two images
   apiary.swarm.registry_info:
     address: 10.0.0.5:5000
     images: [shop/web:1.4, shop/worker:1.4]
@@ -54,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 digests:
-  description: Image to the digest of its manifest; V(null) if the registry does not have it.
+  description: The digest of the manifest of each image; V(null) if the registry does not have it.
   type: dict
   returned: success
   sample: {"shop/web:1.4": "sha256:9b2…", "shop/worker:1.4": null}
@@ -64,7 +64,7 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import fetch_url
-from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "address": {"type": "str", "required": True},
@@ -95,14 +95,12 @@ def digests(address: str, images: list[str], ask: Ask) -> dict[str, str | None]:
     for image in images:
         repository, _colon, tag = image.rpartition(":")
         if not (repository and tag) or "/" in tag:
-            raise SwarmError(f"Could not look up image '{image}': it has no tag. Write it as repository:tag.")
+            raise could_not(f"look up image '{image}'", "it has no tag", "Write it as repository:tag")
         status, headers = ask(f"http://{address}/v2/{repository}/manifests/{tag}")
         if status not in (200, 404):
             answer = "does not answer" if status == -1 else "answers neither yes nor no"
-            raise SwarmError(
-                f"Could not look up image '{image}': the registry at '{address}' {answer} "
-                f"({headers.get('msg') or status}). Look at the registry's log, or correct the address."
-            )
+            cause = f"the registry at '{address}' {answer} ({headers.get('msg') or status})"
+            raise could_not(f"look up image '{image}'", cause, "Look at the registry's log, or correct the address")
         found[image] = headers.get("docker-content-digest") if status == 200 else None
     return found
 

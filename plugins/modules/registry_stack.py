@@ -10,7 +10,7 @@ short_description: Run an image registry as a stack on a Docker Swarm
 version_added: 0.1.0
 description:
   - Deploys a registry with one task as a stack of its own, waits until it answers, and returns the address to push images to.
-  - It is deployed by the same engine as stacks of M(apiary.swarm.stack), so a registry that is as it should be is not written to.
+  - It is deployed in the same way as by M(apiary.swarm.stack), so a registry that is up to date is not written to.
   - Run it on a manager of the Swarm.
 options:
   name:
@@ -45,13 +45,13 @@ options:
     default: []
   storage:
     description:
-      - Where the images are kept.
+      - Where the images are stored.
     type: dict
     default: {}
     suboptions:
       type:
         description:
-          - V(volume) is a Docker volume, made when it is missing. V(bind) is a folder that exists on the node.
+          - V(volume) is a Docker volume, created if it is missing. V(bind) is a folder that exists on the node.
         type: str
         choices: [volume, bind]
         default: volume
@@ -66,7 +66,7 @@ options:
     default: false
   environment:
     description:
-      - More environment variables of the registry, such as C(REGISTRY_LOG_LEVEL).
+      - Additional environment variables of the registry, such as C(REGISTRY_LOG_LEVEL).
       - The values are never in RV(diff), but like all options they are shown at C(-vvv). Set C(no_log) on the task when one is a password.
     type: dict
     default: {}
@@ -80,7 +80,7 @@ options:
   state:
     description:
       - V(present) runs the registry.
-      - V(absent) removes the stack. What is stored stays.
+      - V(absent) removes the stack. The stored images are kept.
     type: str
     choices: [present, absent]
     default: present
@@ -110,7 +110,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Where there is no Swarm yet, all that can be told is that the stack would be created.
+      - Where there is no Swarm yet, the only prediction is that the stack would be created.
   diff_mode:
     support: full
   idempotent:
@@ -143,10 +143,10 @@ RETURN = r"""
 address:
   description:
     - The host and port to push images to, and to pull them from on every node.
-    - With O(mode=ingress) C(127.0.0.1) and the port, where the routing mesh answers on every node of the Swarm. It stays the same whichever
-      manager the task runs on, and reaches the registry from the nodes only.
-    - With O(mode=host) the address of the node that the registry runs on. In check mode and with O(wait=false) it is predicted,
-      or empty if O(constraints) leave more than one node.
+    - With O(mode=ingress), C(127.0.0.1) and the port, where the routing mesh answers on every node of the Swarm. It is the same on every
+      manager, and reaches the registry from the nodes only.
+    - With O(mode=host), the address of the node that the registry runs on. In check mode and with O(wait=false) it is predicted,
+      or empty if O(constraints) match more than one node.
     - Empty with O(state=absent), and in check mode where there is no Swarm yet.
   returned: success
   type: str
@@ -157,7 +157,7 @@ plan:
   type: list
   elements: dict
 services:
-  description: What the service has come to. Empty in check mode, with O(wait=false) and with O(state=absent).
+  description: The outcome for the service. Empty in check mode, with O(wait=false) and with O(state=absent).
   returned: success
   type: dict
   sample:
@@ -172,7 +172,7 @@ converged:
   returned: success
   type: bool
 diff:
-  description: The objects that change, before and after, as Compose files have them. The values of environment variables are hidden.
+  description: The objects that change, before and after, in the format of Compose files. The values of environment variables are hidden.
   returned: success
   type: list
   elements: dict

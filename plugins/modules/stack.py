@@ -6,18 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: stack
-short_description: Deploy and remove Compose stacks on a Docker Swarm
+short_description: Deploy, roll back and remove Compose stacks on a Docker Swarm
 version_added: 0.1.0
 description:
-  - Brings a stack to what its Compose files say, and knows when that has worked.
-  - The Compose files are read by the C(docker) command itself, so everything that C(docker stack deploy) takes is taken,
-    and its own words come through when something is wrong. It does not write to the Swarm, though. The module compares what the command
-    asks for with what there is, and sends only what differs. A stack that is as it should be is not written to at all.
+  - Deploys a stack from Compose files, and reports success only when all of its services run.
+  - The Compose files are read by the C(docker) command itself, so everything that C(docker stack deploy) accepts is accepted,
+    and its own messages are passed on when something is wrong. The command does not write to the Swarm, though. The module compares what it
+    requests with the current state, and sends only what differs. A stack that is up to date is not written to at all.
     Its services keep their versions, their tasks and their rollback targets.
-  - Everything is planned before anything is written. What cannot be done, such as another mode for a service or other options for a
+  - Everything is planned before anything is written. A change that is impossible, such as another mode for a service or other options for a
     network, fails the task with all reasons at once and changes nothing.
-  - After writing, the module waits until all services run. It fails when a service cannot arrive, with the errors and last log lines of its
-    tasks. A stack that is unchanged but broken fails too.
+  - After writing, the module waits until all services run. It fails when a service cannot be brought up, with the errors and last log lines
+    of its tasks. A stack that is unchanged but broken fails, too.
   - Run it on a manager of the Swarm.
 options:
   name:
@@ -29,75 +29,78 @@ options:
     description:
       - Compose files, merged from left to right.
       - They are on the controller and are found as templates and files are, in the role, beside the playbook, or by an absolute path.
-        They are sent together with all files that they name in C(configs), C(secrets) and C(env_file), relative to the first of them.
-        On the manager they lie in memory for the time of the task, readable by the task's user only. Where neither C(/dev/shm)
-        nor C(/run) is a mount that this user can write to, they lie in the temporary folder instead, which may be on a disk.
+        They are sent together with all files that they refer to in C(configs), C(secrets) and C(env_file), relative to the first
+        of them.
+        On the manager they are kept in memory for the duration of the task, readable by the task's user only. Where neither C(/dev/shm)
+        nor C(/run) is a mount that this user can write to, they are kept in the temporary folder instead, which may be on a disk.
       - With O(remote_src=true) they are paths on the manager.
     type: list
     elements: path
     default: []
   remote_src:
     description:
-      - The O(files), and all files that they name, are on the manager already.
+      - The O(files), and all files that they refer to, are on the manager already.
     type: bool
     default: false
   definitions:
     description:
-      - Compose definitions given right here, merged after the O(files).
+      - Inline Compose definitions, merged after the O(files).
     type: list
     elements: dict
     default: []
   env:
     description:
       - Values for C(${NAME}) in the Compose files. They come from here alone, not from the environment of the manager.
-      - A variable that has neither a value here nor a default in its file fails the task, which names it and the service.
-        The C(docker) command would put nothing in its place, without a word. A value may be empty.
+      - A variable that has neither a value here nor a default in its file fails the task with a message that names it and the service.
+        The C(docker) command would silently replace it with nothing. A value may be empty.
     type: dict
     default: {}
   prune:
     description:
-      - Also remove services of the stack that its definition no longer names. This is done last, when all the others run,
+      - Also remove services of the stack that its definition no longer contains. This is done last, when all the others run,
         so it cannot be combined with O(wait=false).
-      - Configs and secrets that are no longer named are removed with it if O(rotate) has made them and no service needs them to roll back.
-      - Networks, and all that something else has made, stay, as with C(docker stack deploy). They are in the plan as V(orphan).
+      - Configs and secrets that are no longer part of the definition are removed as well if O(rotate) has created them and no service needs
+        them to roll back.
+      - Networks, and everything that was created by other means, are kept, as with C(docker stack deploy), and are V(orphan) in the plan.
     type: bool
     default: false
   rotate:
     description:
-      - The content of a config or secret cannot be changed. With this, other content becomes a new object, and the services that
-        use it are updated to that. The Compose files stay as they are.
-      - A config is called after its name and a digest of its content, such as C(shop_conf-2c26b46b68ff), a secret after its name and a
-        number, such as C(shop_password-3), since short secrets could be guessed from a digest. All have the label C(apiary.swarm.base).
-        Existing content is recognised, also that of earlier versions and of objects made without this option. It is not made again.
-      - Old versions are removed when the new ones run, except the newest O(keep_versions), those that any service uses, and those that
-        a service needs to roll back. Nothing is removed that this module has not made, and nothing with O(wait=false).
-      - Without it, other content fails the task.
+      - Create a new version of a config or secret whose content has changed, as Docker cannot change it in place, and update the services
+        that use it. The Compose files need no change.
+      - A config is named after its name in the file and a digest of its content, such as C(shop_conf-2c26b46b68ff), a secret after its name
+        and a number, such as C(shop_password-3), since short secrets could be guessed from a digest. All have the label
+        C(apiary.swarm.base). Content that exists already, in earlier versions or in objects created without this option, is recognized
+        and not created again.
+      - Old versions are removed when the new ones are in use, except the newest O(keep_versions), those that any service uses, and those
+        that a service needs to roll back. Nothing is removed that this module has not created, and nothing with O(wait=false).
+      - If V(false), changed content fails the task.
     type: bool
     default: true
   keep_versions:
     description:
-      - How many versions of each config and secret stay, with the one in use, for O(rotate).
+      - Number of versions of each config and secret to keep, including the one in use, for O(rotate).
     type: int
     default: 3
   mask_env:
     description:
-      - Hide the values of environment variables in RV(plan) and RV(diff). Only their names are shown, and which of them change.
+      - Hide the values of environment variables in RV(plan) and RV(diff). Only their names are shown, and which values change.
     type: bool
     default: true
   replicas:
     description:
-      - Who has a say in how many tasks an existing service has.
-      - With V(keep) it stays as it is, for services that are scaled by hand or by an autoscaler. A new service begins as defined.
+      - Whether the number of replicas of an existing service is taken from the definition or kept.
+      - Use V(keep) for services that are scaled by hand or by an autoscaler. A new service always starts as defined.
     type: str
     choices: [defined, keep]
     default: defined
   rerun_jobs:
     description:
-      - Run jobs again although nothing differs. Otherwise a job runs when it is new or changed.
+      - Run jobs again even if nothing differs. Otherwise a job runs when it is new or has changed.
     type: bool
     default: false
   assume_present:
-    description: In check mode, external objects that an earlier task would have made. They are taken for present.
+    description: External objects that an earlier task would have created. They are assumed to exist in check mode.
     type: dict
     default: {}
     suboptions:
@@ -119,31 +122,32 @@ options:
   state:
     description:
       - V(present) deploys the stack. This needs O(files) or O(definitions).
-      - V(absent) removes it, and returns when its services, tasks, networks, configs and secrets are all gone. Volumes stay.
-      - V(rolled_back) makes its services what they were at a O(release), without any file. Services that it did not have are removed
-        when the others run, so it cannot be combined with O(wait=false).
+      - V(absent) removes it, and returns when its services, tasks, networks, configs and secrets are all gone. Volumes are kept.
+      - V(rolled_back) restores its services as they were in a O(release), without any file. Services that the release does not have are
+        removed when the others run, so it cannot be combined with O(wait=false).
     type: str
     choices: [present, absent, rolled_back]
     default: present
   release:
     description:
-      - The number of the release to go back to, for O(state=rolled_back).
-      - Without it, what the stack was before its last change. That is the newest earlier release that differs from it, or the newest one
-        if the stack has been changed since without leaving a release. A stack that is back at an earlier release, and has not been changed
-        since, stays there. To go back further, give the number.
-      - It fails, and changes nothing, if a version of a config or secret that the release needs is gone; see O(keep_versions).
+      - The number of the release to roll back to, for O(state=rolled_back).
+      - By default, what the stack was before its last change. That is the newest earlier release that differs from it, or the newest one
+        if the stack has been changed since without recording a release. A stack that has been rolled back, and has not been changed
+        since, stays where it is. To roll back further, give the number.
+      - The task fails and changes nothing if a version of a config or secret that the release needs is gone; see O(keep_versions).
     type: int
   keep_releases:
     description:
-      - How many releases stay. Each change leaves one when all runs, as a config of the Swarm that holds the services' definitions, when
-        they were made, by whom, and what had changed. M(apiary.swarm.stack_info) lists them. V(0) leaves none, and so does O(wait=false).
-      - The definitions hold the values of the services' environment. Whoever may read configs can read them, as in the services themselves.
+      - Number of releases to keep. Each successful change records one, as a config of the Swarm that contains the definitions of the
+        services, the time, who made the change, and what changed. M(apiary.swarm.stack_info) lists them. With V(0), and with
+        O(wait=false), none is recorded.
+      - The definitions include the environment of the services. Whoever may read configs can read it, as in the services themselves.
     type: int
     default: 10
   wait_for_dependencies:
     description:
-      - Services are written in the order of C(depends_on) in the Compose files, each after those that it depends on. With this they also
-        run, and are healthy where they have a health check, before those that depend on them are written.
+      - Services are updated in the order of C(depends_on) in the Compose files, each after those that it depends on. With this option,
+        a service is also waited for, until it is healthy if it has a health check, before those that depend on it are updated.
     type: bool
     default: false
   wait:
@@ -154,27 +158,27 @@ options:
   wait_timeout:
     description:
       - How long to wait until all services run, or with O(state=absent) until all is gone, in seconds.
-      - With O(wait_for_dependencies=true) that is the time of all its waits together.
-      - Every few seconds a line tells what is waited for. The Engine may be restarted meanwhile.
+      - With O(wait_for_dependencies=true) this is the limit of all waits together.
+      - The progress is reported every few seconds. The Engine may be restarted meanwhile.
     type: int
     default: 300
   max_failures:
     description:
-      - A service fails when so many of its tasks have failed while the module waits. V(0) waits until O(wait_timeout), as services that
-        wait for each other on a first deployment may fail a few times. What cannot even be started fails early in any case.
+      - Number of failed tasks after which a service is considered failed while the module waits. V(0) waits until O(wait_timeout), as
+        services that depend on each other may fail a few times on a first deployment. What cannot even be started fails early in any case.
     type: int
     default: 0
   rollback:
     description:
-      - When a service does not arrive, take the services that this run has written back to where they ran, which is the newest release.
-        Those that it does not have, or all where there is none, or where what it needs is gone, become what they were before this run.
-        Updated ones get their previous definition again, and created ones are removed. All other services stay as they are.
-      - The newest release may be older than what ran before this run. Only a run that changes something and sees it arrive leaves one. So
-        what was deployed with O(wait=false) or O(keep_releases=0), what arrived only after its run had failed, and what somebody has
-        changed by hand is in none, and a service that this run has written loses it.
-      - A run that has written nothing takes nothing back.
-      - With O(replicas=keep) the services keep the number of tasks that they have on the way back, too.
-      - The task waits for that, for O(wait_timeout) again, and fails nevertheless.
+      - When the deployment fails, roll the services that this run has written back to the newest release. Those that the release does not
+        have, or all of them if there is no release or something that it needs is gone, are restored as they were before this run. Updated
+        services get their previous definition again, and created ones are removed. All other services are left alone.
+      - The newest release may be older than what ran before this run. Only a run that changes something and succeeds records one. What was
+        deployed with O(wait=false) or O(keep_releases=0), what came up only after its run had failed, and what was changed by hand is in no
+        release, and is lost for a service that this run has written.
+      - A run that has written nothing rolls nothing back.
+      - With O(replicas=keep) the rollback keeps the current number of replicas, too.
+      - The task waits for the rollback, for up to O(wait_timeout) again, and fails nevertheless.
     type: bool
     default: false
   _controller_data:
@@ -194,12 +198,12 @@ attributes:
   check_mode:
     support: full
     details:
-      - Where there is no Swarm yet, all that can be told is that the stack would be created.
+      - Where there is no Swarm yet, the only prediction is that the stack would be created.
   diff_mode:
     support: full
     details:
-      - The content of secrets is never shown, and that of configs as a digest.
-      - Of the environment of services the names are shown, and which values change. The values are with O(mask_env=false).
+      - The content of secrets is never shown, that of configs only as a digest.
+      - For the environment of services, the names are shown and which values change. The values are shown with O(mask_env=false).
   idempotent:
     support: full
 author:
@@ -230,7 +234,7 @@ EXAMPLES = r"""
             deploy:
               endpoint_mode: dnsrr
 
-- name: Go back to what the shop was before its last change
+- name: Roll the shop back to what it was before its last change
   apiary.swarm.stack:
     name: shop
     state: rolled_back
@@ -244,7 +248,7 @@ EXAMPLES = r"""
 RETURN = r"""
 plan:
   description: What the task did, or in check mode would do, to each object of the stack.
-  returned: success, and when a plan cannot be carried out or does not work
+  returned: success, and when a plan is impossible or its deployment fails
   type: list
   elements: dict
   contains:
@@ -259,15 +263,15 @@ plan:
     action:
       description:
         - V(create), V(update), V(remove) or V(unchanged).
-        - V(orphan) is an object that the definition no longer names and that stays.
-        - V(impossible) cannot be done. The task has failed and changed nothing.
+        - V(orphan) is an object that the definition no longer contains and that is kept.
+        - V(impossible) is a change that cannot be made. The task has failed and changed nothing.
       type: str
       sample: update
     changes:
       description:
         - What differs, each as a list of its path, the value before and the value after.
-        - Paths and values are in the words of Compose files. What has no word there stands below C(x-engine), in those of the Engine API.
-        - Empty for what comes or goes as a whole. The content of a secret is never in it, that of a config as a digest.
+        - Paths and values use the key names of Compose files. What has none is below C(x-engine), with the key names of the Engine API.
+        - Empty for an object that is created or removed. It never contains the content of a secret, and that of a config as a digest.
       type: list
       elements: list
       sample: [[deploy.replicas, 2, 3], [image, 'shop/web:2.4.0', 'shop/web:2.4.1']]
@@ -276,7 +280,7 @@ plan:
       type: str
       sample: all
 services:
-  description: What each service has come to. Empty in check mode, with O(wait=false) and with O(state=absent).
+  description: The outcome for each service. Empty in check mode, with O(wait=false) and with O(state=absent).
   returned: success
   type: dict
   sample:
@@ -292,13 +296,13 @@ converged:
   returned: success
   type: bool
 release:
-  description: The number of the release that the change has left.
-  returned: when something has changed and all runs
+  description: The number of the release that was recorded.
+  returned: when something has changed and the deployment succeeded
   type: int
   sample: 7
 diff:
-  description: The objects that change, before and after, as Compose files have them. Values are hidden as in RV(plan).
-  returned: success, and when a plan cannot be carried out or does not work
+  description: The objects that change, before and after, in the format of Compose files. Values are hidden as in RV(plan).
+  returned: success, and when a plan is impossible or its deployment fails
   type: list
   elements: dict
 """

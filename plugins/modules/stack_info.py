@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: stack_info
-short_description: Tell what a stack runs, how it is, and what it was
+short_description: Gather information about a stack and its releases
 version_added: 0.2.0
 description:
-  - Tells of a stack its services with their images, tasks, published ports, last errors and the state of their last update,
-    and the releases that M(apiary.swarm.stack) has left.
-  - It writes nothing. No values of environment variables and no contents of configs are in it.
+  - Returns the services of a stack with their images, tasks, published ports, last errors and the state of their last update,
+    and the releases that M(apiary.swarm.stack) has recorded.
+  - It writes nothing. The result contains no values of environment variables and no contents of configs.
   - Run it on a manager of the Swarm.
 options:
   name:
@@ -35,7 +35,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the shop
+- name: Gather information about the shop
   apiary.swarm.stack_info:
     name: shop
   register: shop
@@ -60,36 +60,36 @@ services:
       type: str
       sample: registry.example.org:5000/shop/web:2.4.1
     digest:
-      description: The digest of the image; empty where no registry has told it.
+      description: The digest of the image; empty if it is not known.
       type: str
     mode:
       description: V(replicated), V(global), V(replicated-job) or V(global-job).
       type: str
     running:
-      description: How many tasks run, as the Swarm counts them.
+      description: Number of running tasks, as the Swarm counts them.
       type: int
     desired:
-      description: How many are to run.
+      description: Number of tasks that should run.
       type: int
     update_state:
-      description: The state of the last update; empty where there was none.
+      description: The state of the last update; empty if there was none.
       type: str
       sample: completed
     update_message:
-      description: What the Swarm says of that.
+      description: The message of the last update.
       type: str
     ports:
-      description: The published ports, as Compose files have them.
+      description: The published ports, in the long syntax of Compose files.
       type: list
       elements: dict
       sample: [{target: 80, published: 8080, protocol: tcp, mode: ingress}]
     tasks:
-      description: The tasks that run or are to run, with their node and state.
+      description: The tasks that run or should run, with their node and state.
       type: list
       elements: dict
       sample: [{name: shop_web.1, node: worker1, state: running}]
     errors:
-      description: The newest errors of its tasks, equal ones counted; empty where there are none.
+      description: The newest errors of its tasks, equal ones counted; empty if there are none.
       type: str
   sample:
     shop_web:
@@ -97,16 +97,16 @@ services:
       running: 2
       desired: 2
 releases:
-  description: What each successful change has left, the newest first.
+  description: The releases, one for each successful change, the newest first.
   returned: success
   type: list
   elements: dict
   contains:
     release:
-      description: Its number, to go back to with O(apiary.swarm.stack#module:release).
+      description: Its number, for O(apiary.swarm.stack#module:release).
       type: int
     when:
-      description: When it ran, in UTC.
+      description: When it was deployed, in UTC.
       type: str
       sample: '2026-11-21T10:00:00Z'
     who:
@@ -114,11 +114,11 @@ releases:
       type: str
       sample: ops@controller
     what:
-      description: The objects that had changed, each with its kind, name, action and the paths that differed.
+      description: The objects that changed, each with its kind, name, action and the paths that differed.
       type: list
       elements: dict
     images:
-      description: The image of each service, with its digest where it is known.
+      description: The image of each service, with its digest if it is known.
       type: dict
 """
 
@@ -142,7 +142,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def described_service(service: dict[str, Any], tasks: list[dict[str, Any]], nodes: dict[str, str], now: float) -> dict[str, Any]:
-    """One service, in few words.
+    """One service, in short.
 
     :param tasks: its own, ended ones as well.
     :param nodes: node ID -> name.
@@ -169,7 +169,7 @@ def described_service(service: dict[str, Any], tasks: list[dict[str, Any]], node
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
-    """Look, and tell."""
+    """Gather and describe."""
     stack = params["name"]
     if not in_control(client, converge.check, stack, "gather information about"):
         return {"changed": False, "exists": False, "services": {}, "releases": []}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action of a module whose long waits are done in parts: in between a person is told how it goes."""
+"""The action of a module whose long waits are done in parts: in between its progress is reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ActionWithProgress(ActionBase):
         whole = dict(part)
         while "checkpoint" in part:
             for line in part["progress"]:
-                self._tell(f"{subject}: {line}")
+                self._report(f"{subject}: {line}")
             part = run(part["checkpoint"], data if part["checkpoint"].get("needs_definition") else {})
             whole.update({key: value for key, value in part.items() if key not in ("changed", "invocation")})
         if whole.get("failed"):
@@ -47,7 +47,7 @@ class ActionWithProgress(ActionBase):
             whole.pop(name, None)
         return whole
 
-    def _tell(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         """Show a line at once. What a callback writes for programs to read must stay whole, so others get it beside that."""
         if not self._task.no_log:
             plain = C.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in ("default", "minimal", "oneline")

@@ -11,7 +11,7 @@ from typing import Any, Callable
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, connect, encode_query
-from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import health
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.content import with_ids
@@ -80,9 +80,9 @@ class Checkpoint:
 class Rollout:
     """The writes and waits of one process.
 
-    :param seconds: how long a wait lasts before somebody is told how it goes; 0: until it is over.
+    :param seconds: how long a wait lasts before its progress is reported; 0: until it is over.
     :ivar listed: the stack's services, if nobody has written since they were read: for the first observation.
-    :ivar progress: what a person is told when a wait is not over yet.
+    :ivar progress: lines for people when a wait is not over yet.
     :ivar services: service name -> what it has come to.
     """
 
@@ -128,26 +128,26 @@ class Rollout:
         :returns: whether it is over; otherwise there is C(progress).
         :raises SwarmError: a service failed, or the time is over.
         """
-        watch, stopwatch = Watch(self.client, self.request, self.checkpoint, names, self.listed), self.checkpoint.stopwatch
+        observer, stopwatch = Observer(self.client, self.request, self.checkpoint, names, self.listed), self.checkpoint.stopwatch
         self.listed, self.progress = None, []
-        left, trouble = wait.wait_in_part(watch.look, stopwatch, self.seconds)
-        watch.save()
+        left, trouble = wait.wait_in_part(observer.observe, stopwatch, self.seconds)
+        observer.save()
         if (left or trouble) and not stopwatch.over:
-            self.progress = [trouble] if trouble else watch.report()
+            self.progress = [trouble] if trouble else observer.report()
             return False
-        failed = {name: found.text for name, found in watch.healths.items() if not found.good}
-        for name in watch.open:
-            seen = health.progress(watch.services[name]) if name in watch.services else "not seen"
+        failed = {name: found.text for name, found in observer.healths.items() if not found.good}
+        for name in observer.open:
+            seen = health.progress(observer.services[name]) if name in observer.services else "not seen"
             failed[name] = f"{seen} after {stopwatch.limit:g} s" + (f" ({trouble})" if trouble else "")
         if failed:
-            causes = "; ".join(watch.explain(name, cause) for name, cause in sorted(failed.items()))
-            advice = "Correct it and run again" + (", or give a longer wait_timeout" if watch.open else "")
-            raise SwarmError(f"Could not deploy stack '{self.request.name}': {causes}. {advice}.")
-        self.services = {name: watch.healths[name].text for name in sorted(names)}
+            causes = "; ".join(observer.explain(name, cause) for name, cause in sorted(failed.items()))
+            advice = "Correct it and run again" + (", or give a longer wait_timeout" if observer.open else "")
+            raise could_not(f"deploy stack '{self.request.name}'", causes, advice)
+        self.services = {name: observer.healths[name].text for name in sorted(names)}
         return True
 
 
-class Watch:
+class Observer:
     """Observes services; two requests a round, whatever their number, and one for the nodes now and then."""
 
     def __init__(
@@ -170,7 +170,7 @@ class Watch:
         """The services that are still waited for."""
         return [name for name in self._names if name not in self.healths]
 
-    def look(self) -> list[str]:
+    def observe(self) -> list[str]:
         """One round; what is still waited for."""
         listed, self._listed = self._listed, None
         if listed is None:
@@ -340,7 +340,7 @@ def last_log_lines(client: Client, tasks: list[dict[str, Any]], nodes_down: set[
 def part(client: Client, progress: list[str], checkpoint: dict[str, Any]) -> dict[str, Any]:
     """The result of a part of a long wait that is not the last.
 
-    :param progress: what a person is told.
+    :param progress: lines for people.
     :param checkpoint: what another process goes on with.
     """
     return {"progress": progress, "checkpoint": {**checkpoint, "api_version": client.api_version}}

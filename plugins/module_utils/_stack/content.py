@@ -64,7 +64,7 @@ def compose_form(normal_form: dict[str, Any]) -> dict[str, Any]:
 
 # -- versions
 def versioned_name(base: str, suffix: str, longest: int = 0) -> str:
-    """C(<base>-<suffix>). A base that is too long is cut, and told from others by a digest of its whole name.
+    """C(<base>-<suffix>). A base that is too long is cut, and distinguished from others by a digest of its whole name.
 
     :param longest: the room for the suffix, if there are longer ones for this base.
     """

@@ -27,7 +27,7 @@ class Deployment:
     """Brings a stack to what its definition, or a release, says. Converge calls it; what has been written is in its checkpoint.
 
     :param services: all services as listed just now, if they are.
-    :param seconds: how long a wait lasts before somebody is told how it goes; 0: until it is over.
+    :param seconds: how long a wait lasts before its progress is reported; 0: until it is over.
     :ivar first: the plan that the user gets: after a conflict there is another one.
     """
 
@@ -331,7 +331,8 @@ def in_control(client: Client, check: bool, stack: str, verb: str) -> dict[str, 
         return info
     if check and info["Swarm"]["LocalNodeState"] == "inactive":
         return {}
-    raise SwarmError(f"Could not {verb} stack '{stack}': this host does not manage a swarm. Run the task on a manager that is in control.")
+    cause, advice = "this host does not manage a swarm", "Run the task on a manager that is in control"
+    raise could_not(f"{verb} stack '{stack}'", cause, advice)
 
 
 def all_services(client: Client, check: bool, stack: str) -> list[dict[str, Any]] | None:

@@ -108,7 +108,7 @@ class Health:
 
 
 def evaluate(observation: Observation, history: History) -> Health | None:
-    """What a service has come to, or None to look again."""
+    """What a service has come to, or None while it is on its way."""
     observation = of_this_iteration(observation)
     record(observation, history)
     if ran_to_completion(observation.service, observation.tasks):
@@ -309,7 +309,7 @@ def epoch(text: str | None) -> float:
         return 0.0
 
 
-# -- in words
+# -- explanations
 def explain(service: str, tasks: list[dict[str, Any]], nodes: dict[str, str], now: float) -> str:
     """The newest errors first, equal ones counted; without any, where the tasks hang.
 

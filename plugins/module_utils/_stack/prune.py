@@ -121,11 +121,11 @@ def prune(client: Client, going: list[Operation]) -> None:
 class Removal:
     """The removal of a stack. Another process can go on with it: what is gone is not listed any more.
 
-    :ivar seconds: how long a wait lasts before somebody is told how it goes; 0: until it is over.
+    :ivar seconds: how long a wait lasts before its progress is reported; 0: until it is over.
     :ivar services: ID -> name of services that have been removed, as their tasks tell only the ID.
     :ivar first: the plan.
     :ivar objects: what is yet to be removed; None: not read yet.
-    :ivar progress: what a person is told when it is not over yet.
+    :ivar progress: lines for people when it is not over yet.
     """
 
     client: Client

@@ -65,7 +65,7 @@ class Recorder:
         self.unresolved: dict[str, str] = {}
 
     def run(self, sources: compose.Sources) -> list[str]:
-        """Let the CLI say all that it wants; what it told a person.
+        """Let the CLI ask for all that it wants; its warnings.
 
         :raises SwarmError: with the CLI's own words.
         """

@@ -52,7 +52,7 @@ def read(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def history(configs: list[dict[str, Any]], stack: str) -> list[dict[str, Any]]:
-    """What a person is told of all releases, the newest first."""
+    """The public fields of all releases, the newest first."""
     return [{name: found.get(name) for name in PUBLIC} for found in (read(item) for item in of_stack(configs, stack)) if found]
 
 

@@ -102,23 +102,23 @@ def test_a_registry_is_deployed_and_removed_in_parts(engine: StackEngine, monkey
     monkeypatch.setattr(registry, "trouble", lambda where: answers.pop(0) if answers else "")
 
     def in_parts(**more: Any) -> tuple[dict[str, Any], list[str]]:
-        found, told, rest = {}, [], {}
+        found, reported, rest = {}, [], {}
         while not found or rest:
             given = {**options, **more, "_checkpoint": {**rest, "report_every": 4}}
             part = registry_stack.run(given, engine.client, Converge(False))
-            told += part.get("progress", [])
+            reported += part.get("progress", [])
             rest = part.get("checkpoint", {})
             found.update({name: value for name, value in part.items() if name not in found or name != "changed"})
-        return found, told
+        return found, reported
 
-    deployed, told = in_parts()
+    deployed, reported = in_parts()
     assert (deployed["services"], deployed["address"]) == ({"registry_registry": "1/1 running"}, "127.0.0.1:5000")
-    assert told == ["registry_registry: ? of ? tasks running", *["no answer at '127.0.0.1:5000' yet: Connection refused"] * 2]
+    assert reported == ["registry_registry: ? of ? tasks running", *["no answer at '127.0.0.1:5000' yet: Connection refused"] * 2]
     assert in_parts()[0]["changed"] is False
     engine.lingering = 14
-    removed, told = in_parts(state="absent")
+    removed, reported = in_parts(state="absent")
     assert (removed["address"], removed["changed"]) == ("", True)
-    assert told == ["still there: registry_registry.1 on one (running)"]
+    assert reported == ["still there: registry_registry.1 on one (running)"]
     assert engine.objects["services"] == {}
 
 

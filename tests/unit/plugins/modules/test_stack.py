@@ -10,7 +10,7 @@ import copy
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import compose, prune
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import compose, content, prune
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import NODE, StackEngine, encoded
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, run, version
 
@@ -293,3 +293,43 @@ def test_nothing_to_deploy_and_no_docker_command(engine: StackEngine, monkeypatc
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SwarmError, match="the docker command is missing on this host. Install docker-cli"):
         run(engine)
+
+
+def test_check_mode_tells_whether_what_runs_now_has_converged(engine: StackEngine) -> None:
+    assert run(engine, check=True)["converged"] is False, "nothing is there"
+    assert run(engine)["converged"] is True
+    newer = changed(web={"image": "web:2"})
+    assert run(engine, check=True, definitions=newer)["converged"] is True, "it is about what runs, not about what would"
+    for state in ("preparing", "failed"):
+        engine.task_state = state
+        engine.requests.clear()
+        assert run(engine, check=True)["converged"] is False
+        assert len(engine.requests) <= 7 + 2
+        assert run(engine, wait=False)["converged"] is False
+    engine.task_state = "running"
+    assert run(engine, wait=False)["converged"] is True
+    engine.named("services", "app_web")["UpdateStatus"] = {"State": "rollback_completed"}
+    assert run(engine, check=True)["converged"] is False
+
+
+def test_a_stack_that_is_gone_has_converged(engine: StackEngine) -> None:
+    run(engine)
+    assert run(engine, check=True, state="absent")["converged"] is False
+    assert run(engine, state="absent")["converged"] is True
+    assert run(engine, check=True, state="absent")["converged"] is True
+    assert run(no_engine(), check=True)["converged"] is False
+
+
+def test_the_command_runs_once_also_where_something_is_written(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+    deploy = compose.deploy
+    monkeypatch.setattr(compose, "deploy", lambda handle, request, sources: runs.append(request.name) or deploy(handle, request, sources))
+    run(engine)
+    assert runs == ["app"]
+
+
+def test_a_config_with_windows_credentials_gets_the_id_that_was_made() -> None:
+    spec = {"TaskTemplate": {"ContainerSpec": {"Privileges": {"CredentialSpec": {"Config": "planned-c"}}}}}
+    sent = content.with_ids(spec, {"planned-c": "1"})
+    assert sent["TaskTemplate"]["ContainerSpec"]["Privileges"] == {"CredentialSpec": {"Config": "1"}}
+    assert "planned-c" in str(spec), "what was planned stays"

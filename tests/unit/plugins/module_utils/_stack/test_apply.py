@@ -35,9 +35,9 @@ def test_the_end_of_a_stack_is_told_of(engine: StackEngine) -> None:
     run(engine)
     predicted = run(engine, check=True, state="absent")
     engine.lingering = 20
-    done, told = in_parts(engine, state="absent")
+    done, reported = in_parts(engine, state="absent")
     assert (done["changed"], done["plan"], done["services"]) == (True, predicted["plan"], {})
-    assert told == ["still there: app_db.1 on one (running), app_web.1 on one (running)"] * 2
+    assert reported == ["still there: app_db.1 on one (running), app_web.1 on one (running)"] * 2
     assert not any(engine.objects.values())
     assert len([write for write in engine.writes if write.startswith("DELETE")]) == 5, "each is removed once"
     assert in_parts(engine, state="absent")[0]["changed"] is False
@@ -58,9 +58,9 @@ def test_a_removal_goes_on_when_the_engine_was_away_and_stops_when_it_refuses(en
     run(engine)
     engine.lingering = 1
     read, engine.read = engine.read, lambda kind, filters: go_away(engine, 11) or read(kind, filters)
-    done, told = in_parts(engine, state="absent")
+    done, reported = in_parts(engine, state="absent")
     assert done["changed"]
-    assert AWAY in told
+    assert AWAY in reported
     engine.read, engine.lingering, engine.ending = read, 0, []
     run(engine)
     task = engine.task
@@ -78,9 +78,9 @@ def go_away(engine: StackEngine, requests: int) -> None:
 
 
 def test_waits_between_services_are_told_of_and_nothing_is_written_twice(engine: StackEngine) -> None:
-    done, told = in_parts(engine, CHAIN, definitions=chain(), wait_for_dependencies=True)
+    done, reported = in_parts(engine, CHAIN, definitions=chain(), wait_for_dependencies=True)
     assert done["services"] == {f"app_{name}": "1/1 running" for name in "abc"}
-    assert told == [f"app_{name}: ? of ? tasks running" for name in "cba"]
+    assert reported == [f"app_{name}: ? of ? tasks running" for name in "cba"]
     assert written(engine) == ["c", "b", "a"]
     assert {entry["name"]: entry["action"] for entry in done["plan"]} == {f"app_{name}": "create" for name in "abc"}
     assert in_parts(engine, CHAIN, definitions=chain(), wait_for_dependencies=True)[0]["changed"] is False
@@ -115,9 +115,9 @@ def test_what_is_written_although_nothing_differs_is_written_once_a_run(engine: 
     options = {"rerun_jobs": True, "refresh_registry_auth": True, "registry_logins": login, "wait_for_dependencies": True}
     for _run in range(2):
         engine.writes.clear()
-        done, told = in_parts(engine, CHAIN, definitions=chain(c={"mode": {"ReplicatedJob": {}}}), **options)
+        done, reported = in_parts(engine, CHAIN, definitions=chain(c={"mode": {"ReplicatedJob": {}}}), **options)
         assert done["services"] == {"app_a": "1/1 running", "app_b": "1/1 running", "app_c": "1/1 completed"}
-        assert [line.partition(":")[0] for line in told] == ["app_b", "app_a"]
+        assert [line.partition(":")[0] for line in reported] == ["app_b", "app_a"]
         assert written(engine) == ["c", "b", "a"]
 
 
@@ -201,9 +201,9 @@ def test_an_engine_that_is_away_for_a_moment_fails_no_part(engine: StackEngine, 
         return answer(method, target, *rest)
 
     engine.answer = restarted
-    done, told = in_parts(engine, found, definitions=changed(), wait_for_dependencies=True)
+    done, reported = in_parts(engine, found, definitions=changed(), wait_for_dependencies=True)
     assert done["services"] == {"app_db": "1/1 running", "app_web": "1/1 running"}
-    assert AWAY in told
+    assert AWAY in reported
 
 
 def test_an_engine_that_stays_away_fails_in_time(engine: StackEngine) -> None:

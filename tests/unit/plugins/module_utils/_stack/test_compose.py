@@ -31,8 +31,10 @@ def test_carried_files_lie_where_only_this_user_can_read_and_are_gone_afterwards
         assert [os.path.basename(path) for path in laid_out.paths] == ["compose.yml", "0-controller.yml", "definition-0.yml"]
         assert (folder / "definition-0.yml").read_text() == '{"version": "3.9", "services": {"ä": {}}}'
         assert laid_out.env == {"A": "true", "B": "", "C": "1"}
-        told = laid_out.as_the_user_knows_them(f"open {folder}/0-controller.yml: bad; {folder}/other: gone; definition {laid_out.paths[2]}")
-        assert told == "open on/the/controller.yml: bad; other: gone; definition definitions[0]"
+        reported = laid_out.as_the_user_knows_them(
+            f"open {folder}/0-controller.yml: bad; {folder}/other: gone; definition {laid_out.paths[2]}"
+        )
+        assert reported == "open on/the/controller.yml: bad; other: gone; definition definitions[0]"
     assert not folder.exists()
 
 

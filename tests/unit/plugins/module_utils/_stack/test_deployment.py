@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import NODES_EVERY, Checkpoint, Watch
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import NODES_EVERY, Checkpoint, Observer
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import Request
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, in_parts, names, run
@@ -23,11 +23,11 @@ def image(engine: StackEngine, name: str) -> str:
 
 
 def test_a_wait_in_parts_comes_to_the_same_end(engine: StackEngine) -> None:
-    whole, told = in_parts(engine)
+    whole, reported = in_parts(engine)
     assert whole["services"] == {"app_db": "1/1 running", "app_web": "1/1 running"}
-    assert told == ["app_web: ? of ? tasks running", "app_db: ? of ? tasks running"]
-    again, told = in_parts(engine)
-    assert (again["changed"], told) == (False, [])
+    assert reported == ["app_web: ? of ? tasks running", "app_db: ? of ? tasks running"]
+    again, reported = in_parts(engine)
+    assert (again["changed"], reported) == (False, [])
 
 
 def test_a_wait_in_parts_ends_in_time_and_remembers_failures(engine: StackEngine) -> None:
@@ -46,10 +46,10 @@ def test_what_is_put_down_holds_no_spec_of_a_task(engine: StackEngine) -> None:
     spec = {"ContainerSpec": {"Env": ["PASSWORD=swordfish"]}}
     engine.task = lambda service: {**task(service), "Spec": spec}  # a task that tells
     checkpoint = Checkpoint(Stopwatch(60), {"app_web": "create"})
-    watch = Watch(engine.client, Request("app"), checkpoint, ["app_web"])
-    watch.look()
-    assert watch.report() == ["app_web: ? of ? tasks running, 1 failed, the last one: failed"]
-    watch.save()
+    observer = Observer(engine.client, Request("app"), checkpoint, ["app_web"])
+    observer.observe()
+    assert observer.report() == ["app_web: ? of ? tasks running, 1 failed, the last one: failed"]
+    observer.save()
     assert "swordfish" not in json.dumps(checkpoint.history)
     assert checkpoint.history["app_web"]["failures"]
 
@@ -59,9 +59,9 @@ def test_nodes_are_looked_at_now_and_then_while_a_wanted_task_does_not_run(engin
     for state, looks in (("running", 0), ("starting", 2)):
         engine.task_state = state
         engine.requests.clear()
-        watch = Watch(engine.client, Request("app"), Checkpoint(Stopwatch(60), {"app_web": "create"}), ["app_web"])
+        observer = Observer(engine.client, Request("app"), Checkpoint(Stopwatch(60), {"app_web": "create"}), ["app_web"])
         for _round in range(NODES_EVERY + 1):
-            watch.look()
+            observer.observe()
         assert engine.requests.count("GET /nodes") == looks
 
 

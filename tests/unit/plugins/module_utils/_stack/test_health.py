@@ -20,6 +20,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import 
     History,
     Observation,
     changed_at,
+    converged,
     error_of,
     evaluate,
     explain,
@@ -254,6 +255,56 @@ def test_a_job_that_runs_again_is_not_blamed_for_its_last_iteration() -> None:
     earlier = [task("rejected", 1, ago, "No such image: web:9", JobIteration={"Index": 3}) for ago in (40, 20, 0)]
     observation = Observation(job, [task("running", 1, desired="complete", JobIteration={"Index": 7}), *earlier], set(), NOW, "create", 1)
     assert evaluate(observation, History()) is None
+
+
+def test_a_global_service_whose_restart_policy_is_used_up_fails() -> None:
+    failed = [task("failed", 1, 100, code=1)]
+    second, health = watch(service({"Global": {}}, policy={"Condition": "any", "MaxAttempts": 2}), failed)
+    assert (second, health) == (5, Health(False, "none of its 1 tasks is left and its restart policy starts no new ones"))
+    assert watch(service({"Global": {}}), failed) == (5, Health(True, "no node matches")), "one that was drained after a failure"
+
+
+# -- by one observation
+DONE = {"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}}
+
+
+@pytest.mark.parametrize(
+    ("listed", "tasks", "down", "expected"),
+    [
+        (service(), RUNNING, set(), True),
+        (service(update="completed"), RUNNING, set(), True),
+        (service(), [task("running", 1, 2), task("running", 2, 100)], set(), False),
+        (service(), RUNNING[:1], set(), False),
+        (service(), [], set(), False),
+        (service(), RUNNING, {"node2"}, False),
+        (service(), [task("preparing", 1), task("running", 2, 100)], set(), False),
+        (service(update="paused"), RUNNING, set(), False),
+        (service(update="updating"), RUNNING, set(), False),
+        (service(update="rollback_paused"), RUNNING, set(), False),
+        (service(update="rollback_started"), RUNNING, set(), False),
+        (service(update="rollback_completed"), RUNNING, set(), False),
+        (service({"Replicated": {"Replicas": 0}}), [], set(), True),
+        (service({"Global": {}}), RUNNING, set(), True),
+        (service({"Global": {}}), [], set(), True),
+        (service({"Global": {}}), [task("pending", 1, 100, "no suitable node")], set(), False),
+        (service(policy=ONCE), [task("complete", 1), task("complete", 2)], set(), True),
+        (service(policy=ONCE), [task("failed", 1, code=1), task("complete", 2)], set(), False),
+        (service(DONE), [task("complete", 1)], set(), True),
+        (service(DONE), [task("running", 1, desired="complete")], set(), False),
+        (service(DONE), [task("failed", 1, code=1)], set(), False),
+        (service({"GlobalJob": {}}), [], set(), True),
+    ],
+)
+def test_a_stack_has_converged_when_all_runs_as_it_should(
+    listed: dict[str, Any], tasks: list[dict[str, Any]], down: set[str], expected: bool
+) -> None:
+    own = [{**one, "ServiceID": "s"} for one in tasks]
+    assert converged([listed], own, down, NOW) is expected
+    assert converged([listed, {**service(update="paused"), "ID": "other"}], own, down, NOW) is False
+
+
+def test_a_stack_without_services_has_not_converged() -> None:
+    assert converged([], [], set(), NOW) is False
 
 
 # -- in words

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Normal forms: two specs are the same wish when their normal forms are equal."""
+"""Normal forms: two specs ask for the same when their normal forms are equal."""
 
 from __future__ import annotations
 
