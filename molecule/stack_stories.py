@@ -40,7 +40,7 @@ def play(lab, folder, series):
     """Run the module in series, beside each other: {series: [options, ...]}; what each run returned, in the same shape."""
     given = folder / "series.json"
     given.write_text(json.dumps({"series": series, "results_folder": str(folder)}), encoding="utf-8")
-    lab.playbook(str(ROOT / "molecule" / "stack.yml"), "--forks", str(AT_ONCE), "-e", f"@{given}")
+    lab.play(str(ROOT / "molecule" / "stack.yml"), "--forks", str(AT_ONCE), "-e", f"@{given}")
     return {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in series}
 
 

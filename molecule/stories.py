@@ -9,16 +9,18 @@ import json
 import os
 import pathlib
 import re
-import shlex
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import testinfra
-import yaml
+from engine_api import EngineApi
+from warm_ansible import WarmAnsible
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Of the lab, or of other hosts with the same names.
@@ -29,15 +31,8 @@ WORKERS = ["worker1", "worker2"]
 PATIENCE = 180
 # A swarm in which nothing has moved for so long, in seconds, is at rest.
 QUIET = 3
-
-# Runs on a node: one GET of the Engine API with the SDK that the engine role has installed.
-GET = """
-import docker, json, sys
-api = docker.APIClient(timeout=60)
-answer = api.get("%s/v%s%s" % (api.base_url, api.api_version, sys.argv[1]))
-answer.raise_for_status()
-print(answer.text)
-"""
+# The file in which tests/run hands on from one story to the next what there is.
+LEFT = os.environ.get("LAB_LEFT")
 
 
 class Watch:
@@ -72,17 +67,39 @@ class Lab:
 
     def __init__(self, inventory: pathlib.Path) -> None:
         self.inventory = inventory
-        file = INVENTORY / "hosts.yml" if INVENTORY.is_dir() else INVENTORY
-        hosts = yaml.safe_load(file.read_text(encoding="utf-8"))["swarm"]["children"]
-        self.addresses = {name: host["ansible_host"] for group in hosts.values() for name, host in group["hosts"].items()}
+        command = ["ansible-inventory", "-i", str(inventory), "--list"]
+        told = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+        self.variables = told["_meta"]["hostvars"]
+        self.name = next(iter(self.variables.values()))["lab_name"]
+        self.addresses = {name: host["ansible_host"] for name, host in self.variables.items()}
+        self.folder = tempfile.TemporaryDirectory(prefix="lab-")
+        self.engines = {name: EngineApi(host, pathlib.Path(self.folder.name, name)) for name, host in self.variables.items()}
+        self.ansible = WarmAnsible(ROOT)
+        self.left = pathlib.Path(LEFT).read_text(encoding="utf-8") if LEFT else ""
+
+    def close(self):
+        """Leave nothing behind on this machine."""
+        self.ansible.close()
+        for engine in self.engines.values():
+            engine.close()
+        self.folder.cleanup()
 
     def host(self, name):
         """The testinfra host of this inventory name."""
         return testinfra.get_host(f"ansible://{name}", ansible_inventory=str(self.inventory))
 
+    def everywhere(self, command):
+        """What a command answers on each host, all at once."""
+        with ThreadPoolExecutor(len(self.addresses)) as pool:
+            return dict(zip(self.addresses, pool.map(lambda name: self.host(name).check_output(command), self.addresses)))
+
+    def container(self, name):
+        """The container that this host is."""
+        return f"{self.name}-{name}"
+
     def get(self, path, via="manager2"):
         """The answer of GET path of the Engine on a node."""
-        return json.loads(self.host(via).check_output(f"python3 -c {shlex.quote(GET)} {shlex.quote(path)}"))
+        return self.engines[via].get(path)
 
     def nodes(self, via="manager2"):
         """hostname -> node, of the nodes that are not down."""
@@ -147,12 +164,11 @@ class Lab:
 
     def engine_starts(self):
         """When the engine of each host was started last."""
-        return {name: self.host(name).check_output("stat --format=%y /run/docker.pid") for name in self.addresses}
+        return self.everywhere("stat --format=%y /run/docker.pid")
 
     def daemon_files(self):
         """Content and age of each host's daemon.json."""
-        command = "stat --format=%y /etc/docker/daemon.json && cat /etc/docker/daemon.json"
-        return {name: self.host(name).check_output(command) for name in self.addresses}
+        return self.everywhere("stat --format=%y /etc/docker/daemon.json && cat /etc/docker/daemon.json")
 
     def http(self, url):
         """(status, text); status 0 when nothing answers."""
@@ -175,11 +191,18 @@ class Lab:
             check=False,
             env={**(env or os.environ), "ANSIBLE_FORCE_COLOR": "false"},
         )
-        assert run.returncode == 0 or not check, run.stdout[-6000:]
-        recap = re.findall(r"^(\S+)\s+: (ok=\d+.*)$", run.stdout, re.MULTILINE)
-        assert recap, run.stdout[-6000:]
-        counts = {name: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", text)} for name, text in recap}
-        return run.returncode, counts, run.stdout
+        return self.told(run.returncode, run.stdout, check)
+
+    def told(self, rc, output, check=True):
+        """(rc, {host: {what: count}}, output) of a run of ansible-playbook."""
+        assert rc == 0 or not check, output[-6000:]
+        recap = re.findall(r"^(\S+)\s+: (ok=\d+.*)$", output, re.MULTILINE)
+        assert recap, output[-6000:]
+        return rc, {name: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", text)} for name, text in recap}, output
+
+    def play(self, *arguments):
+        """A playbook that does nothing but call modules for a story, in the Ansible that is loaded already."""
+        return self.told(*self.ansible.playbook("-i", str(self.inventory), *arguments))
 
     def site(self, *arguments, check=True):
         """site.yml of this checkout."""
@@ -198,3 +221,20 @@ class Lab:
                 return seen
             assert time.monotonic() < end, f"{what} did not come true within {PATIENCE} s{reason}"
             time.sleep(0.5)
+
+    def begin(self, needs):
+        """Make of the hosts what a story needs, unless the one before has left that."""
+        left, folder = self.left, ROOT / "molecule" / "default"
+        self.leave("")
+        if needs == "new":
+            self.play(str(folder / "destroy.yml"))
+        if needs == "new" or not left:
+            self.play(str(folder / "create.yml"))
+        if needs == "cluster" != left:
+            self.site()
+
+    def leave(self, what):
+        """Say what there is now: hosts, a cluster, or who knows what."""
+        self.left = what
+        if LEFT:
+            pathlib.Path(LEFT).write_text(what, encoding="utf-8")

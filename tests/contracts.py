@@ -4,7 +4,7 @@
 """The contracts of the collection: what is written down twice agrees.
 
 Each role's defaults, argument_specs and README; modules, roles and playbooks on disk and in the README; the modules that talk to an Engine
-and the action group.
+and the action group; the stories on disk and in molecule/stories.yml.
 """
 
 from __future__ import annotations
@@ -67,6 +67,14 @@ def group_problems() -> list[str]:
     return problems + [f"meta/runtime.yml: {name} in the action group takes no docker_host" for name in sorted(group - connected)]
 
 
+def story_problems() -> list[str]:
+    """Stories on disk or in molecule/stories.yml, but not in both. Those of the engines are tests/engines' own."""
+    listed = {f"molecule/{story['shape']}/tests/test_{story['name']}.py" for story in load(ROOT / "molecule" / "stories.yml")["stories"]}
+    on_disk = {str(path.relative_to(ROOT)) for path in (ROOT / "molecule").glob("*/tests/test_*.py") if path.parts[-3] != "engines"}
+    problems = [f"molecule/stories.yml: {path} is missing" for path in sorted(on_disk - listed)]
+    return problems + [f"molecule/stories.yml: {path} is not on disk" for path in sorted(listed - on_disk)]
+
+
 def readme_problems() -> list[str]:
     """Modules, roles and playbooks that are on disk or in the README, but not in both."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,7 +94,7 @@ def readme_problems() -> list[str]:
 
 def main() -> int:
     problems = [problem for role in sorted((ROOT / "roles").iterdir()) for problem in role_problems(role)]
-    problems += variable_problems() + readme_problems() + group_problems()
+    problems += variable_problems() + readme_problems() + group_problems() + story_problems()
     for problem in problems:
         print(problem)
     return bool(problems)

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A bare cluster comes up."""
+"""A bare cluster comes up.
+
+The tests build on each other.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,16 @@ import re
 from stories import MANAGERS, WORKERS
 
 IMAGES = {"dockercoins/rng", "dockercoins/hasher", "dockercoins/worker", "dockercoins/webui", "apiary-lab/redis"}
+
+
+def test_check_mode_on_bare_hosts_fails_nowhere_and_writes_nothing(lab):
+    _rc, recap, _text = lab.site("--check", "--diff")
+    assert all(counts["changed"] for counts in recap.values())
+    assert set(lab.everywhere("ls -d /etc/docker /var/lib/apiary-swarm 2>/dev/null || true").values()) == {""}
+
+
+def test_first_run_arrives(lab):
+    lab.site()
 
 
 def test_three_managers_are_reachable(lab):

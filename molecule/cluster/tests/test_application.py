@@ -9,17 +9,14 @@ import json
 
 from stories import MANAGERS, ROOT, WORKERS
 
-APPLICATION = {
-    "name": "dockercoins",
-    "files": [str(ROOT / "examples" / "dockercoins" / name) for name in ("compose.yml", "compose.lab.yml")],
-    "env": {"DOCKERCOINS_BASE": "apiary-lab/python:13", "REDIS_IMAGE": "172.28.77.21:5000/apiary-lab/redis:8"},
-}
+FILES = [str(ROOT / "examples" / "dockercoins" / name) for name in ("compose.yml", "compose.lab.yml")]
 
 
-def stacks(lab, more_files=(), **changes):
+def stacks(lab, more_files=(), check=True, **changes):
     """A run of site.yml's last part with one project, changed."""
-    project = {**APPLICATION, "files": [*APPLICATION["files"], *more_files], **changes}
-    return lab.site("--tags", "stacks", "-e", json.dumps({"stacks_projects": [project]}))
+    images = {"DOCKERCOINS_BASE": "apiary-lab/python:13", "REDIS_IMAGE": f"{lab.addresses['worker1']}:5000/apiary-lab/redis:8"}
+    project = {"name": "dockercoins", "files": [*FILES, *more_files], "env": images, **changes}
+    return lab.site("--tags", "stacks", "-e", json.dumps({"stacks_projects": [project]}), check=check)
 
 
 def changed(result):
@@ -50,8 +47,7 @@ def test_going_back_scales_down(lab):
 def test_broken_image_is_a_failed_task_with_its_reason(lab, tmp_path):
     overlay = tmp_path / "broken.yml"
     overlay.write_text("services: {hasher: {command: [/nowhere]}}\n", encoding="utf-8")
-    project = {**APPLICATION, "files": [*APPLICATION["files"], str(overlay)]}
-    rc, _recap, text = lab.site("--tags", "stacks", "-e", json.dumps({"stacks_projects": [project]}), check=False)
+    rc, _recap, text = stacks(lab, [str(overlay)], check=False)
     assert rc != 0
     assert "dockercoins_hasher" in text and "nowhere" in text
     assert changed(stacks(lab)) >= 0, "the right file mends it"

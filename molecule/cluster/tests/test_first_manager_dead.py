@@ -12,16 +12,15 @@ import pytest
 from stories import MANAGERS, WORKERS
 
 DEAD, ALIVE = MANAGERS[0], MANAGERS[1:] + WORKERS
-CONTAINER = f"apiary-lab-{DEAD}"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def dead_manager(lab):
     """Power off, as sudden as it gets; and back on, so that the next story finds five hosts."""
-    subprocess.run(["docker", "kill", CONTAINER], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["docker", "kill", lab.container(DEAD)], check=True, stdout=subprocess.DEVNULL)
     lab.until(lambda: state_of(lab, DEAD) == "down", f"{DEAD} down")
     yield
-    subprocess.run(["docker", "start", CONTAINER], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["docker", "start", lab.container(DEAD)], check=True, stdout=subprocess.DEVNULL)
     lab.until(lambda: reachable(lab) == set(MANAGERS), "all managers reachable")
 
 
@@ -59,7 +58,7 @@ def test_dead_manager_is_not_taken_for_a_stray(lab):
 
 
 def test_host_that_comes_back_needs_nothing(lab):
-    subprocess.run(["docker", "start", CONTAINER], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["docker", "start", lab.container(DEAD)], check=True, stdout=subprocess.DEVNULL)
     lab.until(lambda: reachable(lab) == set(MANAGERS), "all managers reachable")
     lab.until(lambda: lab.http(f"http://{lab.addresses[DEAD]}:8000/healthz")[0] == 200, f"the page on {DEAD}")
     _rc, recap, _text = lab.site("-e", json.dumps({"cluster_task_history_limit": 7}))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from stories import INVENTORY, MANAGERS, WORKERS
+from stories import MANAGERS, ROOT, WORKERS
 
 KEPT = {"registry": "true", "dockercoins.redis": "true"}
 
@@ -22,7 +22,7 @@ def versions(lab):
 
 def node_label(lab, *arguments):
     """One task on one manager, as a person at the prompt would run it."""
-    return lab.playbook(str(INVENTORY.parent.parent / "molecule" / "labels" / "label.yml"), "-e", json.dumps({"label": dict(arguments)}))
+    return lab.play(str(ROOT / "molecule" / "cluster" / "label.yml"), "-e", json.dumps({"label": dict(arguments)}))
 
 
 def changed(result):

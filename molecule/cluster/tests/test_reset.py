@@ -5,10 +5,19 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from stories import MANAGERS, ROOT, WORKERS
 
 HOSTS = MANAGERS + WORKERS
 RESET = str(ROOT / "playbooks" / "reset.yml")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def gone(lab):
+    """The playbook has run."""
+    lab.playbook("apiary.swarm.reset", "-e", json.dumps({"reset_confirm": True}))
 
 
 def test_no_package_of_the_engine_is_left(lab):

@@ -12,7 +12,6 @@ import concurrent.futures
 import datetime
 import http.client
 import json
-import pathlib
 import shutil
 import ssl
 import subprocess
@@ -22,13 +21,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from stories import MANAGERS, WORKERS, Watch
+from stories import MANAGERS, ROOT, WORKERS, Watch
 
 HOSTS = MANAGERS + WORKERS
 # Runs beside each other.
 AT_ONCE = 3
-# Where the lab's inventory has the CA and the clients.
-FOLDER = pathlib.Path.home() / ".cache" / "apiary-lab" / "tls"
+# The CA and the clients of this story.
+FOLDER = ROOT / "build" / "test" / "tls"
 OPERATOR = FOLDER / "clients" / "operator"
 FIRST = {"tls_days": 200}
 RENEWED = {"tls_renew_before": 300}
@@ -43,8 +42,7 @@ def no_earlier_ca(lab):
 
     def clear():
         shutil.rmtree(FOLDER, ignore_errors=True)
-        for name in HOSTS:
-            lab.host(name).check_output("rm -rf /etc/docker/tls")
+        lab.everywhere("rm -rf /etc/docker/tls")
 
     clear()
     yield
@@ -54,7 +52,8 @@ def no_earlier_ca(lab):
 def site(lab, check=True, more=(), **variables):
     """The engines' part of site.yml with the remote API of the managers; returns (rc, {host: changes}, output)."""
     remote = f"{{{{ inventory_hostname in {json.dumps(MANAGERS)} }}}}"
-    rc, recap, text = lab.site("--tags", "engine", "-e", json.dumps({"engine_remote_api": remote, **variables}), *more, check=check)
+    given = {"engine_remote_api": remote, "tls_directory": str(FOLDER), **variables}
+    rc, recap, text = lab.site("--tags", "engine", "-e", json.dumps(given), *more, check=check)
     return rc, {name: counts["changed"] for name, counts in recap.items()}, " ".join(text.split())
 
 
@@ -72,7 +71,7 @@ def files(lab):
     """Name, content and age of every file that belongs to TLS, on all hosts and here."""
     find = "find /etc/docker /var/lib/apiary-swarm -type f -printf '%p %T@\\n' -exec sha256sum {} + | sort"
     here = {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in FOLDER.rglob("*") if path.is_file()}
-    return {**{name: lab.host(name).check_output(find) for name in HOSTS}, **here}
+    return {**lab.everywhere(find), **here}
 
 
 def certificate(lab, name):

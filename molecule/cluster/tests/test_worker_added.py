@@ -6,20 +6,20 @@
 from __future__ import annotations
 
 import json
-import pathlib
 
 import pytest
+from stories import ROOT
 
-STORY = pathlib.Path(__file__).resolve().parent.parent
-EXTRA = str(STORY / "inventory" / "extra.yml")
+MOLECULE = ROOT / "molecule"
+EXTRA = str(MOLECULE / "cluster" / "worker3.yml")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def sixth_host(lab):
     """A bare sixth host, gone again afterwards, also after a failure."""
-    lab.playbook("-i", EXTRA, str(STORY.parent / "default" / "create.yml"))
+    lab.play("-i", EXTRA, str(MOLECULE / "default" / "create.yml"))
     yield
-    lab.playbook("-i", EXTRA, str(STORY / "remove_worker3.yml"))
+    lab.play("-i", EXTRA, str(MOLECULE / "default" / "remove.yml"))
 
 
 def test_worker_joins_the_others_are_not_written_and_no_token_is_printed(lab):
