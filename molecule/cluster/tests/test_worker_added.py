@@ -11,7 +11,7 @@ import pytest
 from stories import ROOT
 
 MOLECULE = ROOT / "molecule"
-EXTRA = str(MOLECULE / "cluster" / "worker3.yml")
+EXTRA = str(MOLECULE / "cluster" / "inventory" / "worker3.yml")
 
 
 @pytest.fixture(scope="module", autouse=True)
