@@ -52,6 +52,8 @@ def line(change):
         text = text.split(":")[0]
     elif subject == "image":
         text = text.split(" from ")[0]
+    elif (subject, verb) == ("node", "remove"):
+        text = text.split("'")[1]
     elif subject in ("packages", "kernel", "certificate", "file", "folder", "CA") or verb in ("init", "enable", "join"):
         text = ""
     return host, subject, verb, text

@@ -11,19 +11,49 @@ from __future__ import annotations
 import json
 import re
 
+from predictions import done, planned
 from stories import MANAGERS, WORKERS
 
+# A stack of one service, from an image that every node can pull.
+EXTRA = """
+services:
+  one:
+    image: apiary-lab/python:13
+    command: [sleep, infinity]
+    networks: {net: {}}
+    deploy:
+      replicas: 1
+      endpoint_mode: dnsrr
+      placement: {constraints: [node.hostname == worker1]}
+networks: {net: {}}
+"""
 IMAGES = {"dockercoins/rng", "dockercoins/hasher", "dockercoins/worker", "dockercoins/webui", "apiary-lab/redis"}
 
 
+def by_stack(lines):
+    """Lines in which a stack that is new is one thing; what it consists of is only known where there is a Swarm."""
+    new = {text.split("_")[0] for _host, subject, verb, text in lines if (subject, verb) == ("service", "create")}
+    parts = ("service", "network", "config", "secret")
+    kept = [line for line in lines if not (line[1] in parts and line[2] == "create" and line[3].split("_")[0] in new)]
+    named = [
+        (host, "stack", verb, text.replace("stack ", "")) if subject == "registry" else (host, subject, verb, text)
+        for host, subject, verb, text in kept
+    ]
+    return sorted([*named, *(("swarm", "stack", "deploy", name) for name in new)])
+
+
 def test_check_mode_on_bare_hosts_fails_nowhere_and_writes_nothing(lab):
-    _rc, recap, _text = lab.site("--check", "--diff")
-    assert all(counts["changed"] for counts in recap.values())
+    _rc, recap, text = lab.site("--check", "--diff")
+    assert sum(counts["changed"] for counts in recap.values()) == 1
+    for words in ("docker.io", "as manager", "as worker", "dockercoins.redis (none) → true", "dockercoins/rng", "stack registry"):
+        assert words in text, words
     assert set(lab.everywhere("ls -d /etc/docker /var/lib/apiary-swarm 2>/dev/null || true").values()) == {""}
 
 
-def test_first_run_arrives(lab):
-    lab.site()
+def test_first_run_does_what_was_planned_line_by_line(lab):
+    lines = planned(lab)
+    assert set(lab.everywhere("ls -d /etc/docker /var/lib/apiary-swarm 2>/dev/null || true").values()) == {""}
+    assert by_stack(done(lab)) == by_stack(lines)
 
 
 def test_three_managers_are_reachable(lab):
@@ -94,17 +124,52 @@ def test_second_run_writes_nothing(lab):
     assert not lab.changes_since(before)
 
 
-def test_check_mode_predicts_what_the_real_run_does(lab):
-    """A change that touches swarm, node and service: predicted, untouched by the prediction, done, and then nothing left."""
-    change = ["-e", json.dumps({"cluster_task_history_limit": 3, "registry_delete_enabled": True})]
+def test_change_run_does_what_was_planned_line_by_line(lab, tmp_path):
+    """A reload, a restart, a label, an availability, an option of the swarm, an image, a service that changes and a stack that is new."""
+    (tmp_path / "compose.yml").write_text(EXTRA, encoding="utf-8")
+    change = {
+        "cluster_task_history_limit": 3,
+        "registry_delete_enabled": True,
+        "engine_daemon_options": "{{ {'debug': true} if inventory_hostname == 'worker1' else {} }}",
+        "engine_metrics_addr": "{{ '127.0.0.1:9323' if inventory_hostname == 'worker2' else '' }}",
+        "cluster_labels": "{{ {'zone': ''} if inventory_hostname == 'manager3' else {} }}",
+        "cluster_availability": "{{ 'drain' if inventory_hostname == 'manager2' else 'active' }}",
+        "images_push": ["apiary-lab/redis:8", "apiary-lab/python:13"],
+        "stacks_projects": [{"name": "extra", "files": [str(tmp_path / "compose.yml")]}],
+    }
+    arguments = ["-e", json.dumps(change)]
     before = lab.at_rest()
-    _rc, predicted, text = lab.site("--check", "--diff", *change)
-    assert not lab.changes_since(before)
+    lines = planned(lab, *arguments)
+    _rc, _recap, text = lab.site("--check", "--diff", *arguments)
     assert "task_history_limit" in text and "REGISTRY_STORAGE_DELETE_ENABLED" in text
-    _rc, done, _text = lab.site(*change)
-    assert {n: c["changed"] for n, c in done.items()} == {n: c["changed"] for n, c in predicted.items()}
-    assert sum(counts["changed"] for counts in done.values()) == 2
+    assert not lab.changes_since(before)
+    assert {(host, subject, verb) for host, subject, verb, _text in lines} == {
+        ("worker1", "engine", "reload"),
+        ("worker2", "engine", "restart"),
+        ("manager3", "node", "label"),
+        ("manager2", "node", "drain"),
+        ("swarm", "swarm", "set"),
+        ("swarm", "service", "update"),
+        ("swarm", "image", "push"),
+        ("swarm", "network", "create"),
+        ("swarm", "service", "create"),
+    }
+    assert done(lab, *arguments) == lines
     after = lab.at_rest()
-    _rc, again, _text = lab.site(*change)
+    _rc, again, _text = lab.site(*arguments)
     assert sum(counts["changed"] for counts in again.values()) == 0
     assert not lab.changes_since(after)
+
+
+def test_impossible_stack_stops_a_run_before_an_option_is_written(lab, tmp_path):
+    (tmp_path / "compose.yml").write_text(EXTRA.replace("replicas: 1", "mode: global").replace("sleep", "SLEEP"), encoding="utf-8")
+    change = {
+        "engine_metrics_addr": "{{ '127.0.0.1:9324' if inventory_hostname == 'worker2' else '' }}",
+        "engine_daemon_options": "{{ {'log-opts': {'max-file': 3}} if inventory_hostname == 'worker1' else {} }}",
+        "stacks_projects": [{"name": "extra", "files": [str(tmp_path / "compose.yml")]}],
+    }
+    before, files = lab.at_rest(), lab.daemon_files()
+    rc, _recap, text = lab.site("-e", json.dumps(change), check=False)
+    plain = " ".join(text.split())
+    assert rc != 0 and "service mode change is not allowed" in plain and "Could not set daemon option 'log-opts'" in plain
+    assert not lab.changes_since(before) and lab.daemon_files() == files
