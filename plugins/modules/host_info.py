@@ -355,11 +355,7 @@ images:
   sample: {"registry:2": true}
 swarm:
   description:
-    - What M(apiary.swarm.swarm_info) returns with C(services=true), and what follows, which is V(null) on a host that does not control its
-      swarm. C(options) are the options of the swarm as M(apiary.swarm.swarm_init) has them, C(init_options) those that it was initialised
-      with, and C(addresses) the address options that this host was started with.
-    - RV(swarm.identity) holds C(node_id), C(cluster_id) and C(role) as the node's certificate has them, also while the engine is stopped.
-      It is V(null) if there is none, or it cannot be read.
+    - What M(apiary.swarm.swarm_info) returns with C(services=true), and what follows.
     - If there is an engine that cannot be asked, RV(swarm.error) says so and all the rest is V(null), also RV(swarm.state).
   type: dict
   returned: success
@@ -370,6 +366,20 @@ swarm:
     error:
       description: What is wrong with the membership.
       type: str
+    options:
+      description: The swarm's options as M(apiary.swarm.swarm_init) has them; V(null) on a host that does not control its swarm.
+      type: dict
+    init_options:
+      description: The options that the swarm was initialised with and that cannot be changed; V(null) on a host that does not control its swarm.
+      type: dict
+    addresses:
+      description: The address options that this host was started with; V(null) on a host that does not control its swarm.
+      type: dict
+    identity:
+      description:
+        - C(node_id), C(cluster_id) and C(role) as the node's certificate has them, also while the engine is stopped.
+        - V(null) if there is no certificate, or it cannot be read.
+      type: dict
 roles:
   description: The variables of the roles, without those that may hold secrets.
   type: dict
