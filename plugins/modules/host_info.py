@@ -129,64 +129,32 @@ system:
   type: dict
   returned: success
   contains:
-    hostname:
-      description: The hostname.
-      type: str
-    fqdn:
-      description: The name with its domain; V(null) if the host has none.
-      type: str
-    family:
-      description: V(Debian), V(RedHat), or another word.
-      type: str
-    distribution:
-      description: The distribution, such as V(Debian), V(Ubuntu) or V(Rocky).
-      type: str
-    version:
-      description: Its version; V(null) if it has none.
-      type: str
-    codename:
-      description: Its codename; V(null) if it has none.
-      type: str
-    architecture:
-      description: The machine, such as V(x86_64).
-      type: str
-    service_manager:
-      description: V(systemd), or the name of the first process.
-      type: str
-    boot_id:
-      description: Changes with every boot.
-      type: str
+    hostname: {description: The hostname., type: str}
+    fqdn: {description: The name with its domain; V(null) if the host has none., type: str}
+    family: {description: "V(Debian), V(RedHat), or another word.", type: str}
+    distribution: {description: "The distribution, such as V(Debian), V(Ubuntu) or V(Rocky).", type: str}
+    version: {description: Its version; V(null) if it has none., type: str}
+    codename: {description: Its codename; V(null) if it has none., type: str}
+    architecture: {description: "The machine, such as V(x86_64).", type: str}
+    service_manager: {description: "V(systemd), or the name of the first process.", type: str}
+    boot_id: {description: Changes with every boot., type: str}
 python:
   description: The Python that modules run with here.
   type: dict
   returned: success
   contains:
-    version:
-      description: Its version.
-      type: str
-    docker:
-      description: Whether it finds the Docker SDK for Python.
-      type: bool
-    cryptography:
-      description: Whether it finds the library cryptography.
-      type: bool
+    version: {description: Its version., type: str}
+    docker: {description: Whether it finds the Docker SDK for Python., type: bool}
+    cryptography: {description: Whether it finds the library cryptography., type: bool}
 kernel:
   description: The running kernel.
   type: dict
   returned: success
   contains:
-    release:
-      description: Its release.
-      type: str
-    has_modules:
-      description: Whether the host has modules for it. A container has not.
-      type: bool
-    features:
-      description: For each of O(kernel_modules) whether the kernel has it, or can load it.
-      type: dict
-    sysctl:
-      description: The values of O(sysctl); V(null) if there is no such parameter.
-      type: dict
+    release: {description: Its release., type: str}
+    has_modules: {description: Whether the host has modules for it. A container has not., type: bool}
+    features: {description: "For each of O(kernel_modules) whether the kernel has it, or can load it.", type: dict}
+    sysctl: {description: The values of O(sysctl); V(null) if there is no such parameter., type: dict}
 packages:
   description: The versions of those of O(packages) that are installed.
   type: dict
@@ -202,18 +170,10 @@ unit:
   type: dict
   returned: success
   contains:
-    installed:
-      description: Whether there is one.
-      type: bool
-    state:
-      description: Systemd's C(SubState), such as V(running) or V(dead); V(null) without systemd.
-      type: str
-    active:
-      description: Whether the engine runs.
-      type: bool
-    enabled:
-      description: Whether it starts at boot.
-      type: bool
+    installed: {description: Whether there is one., type: bool}
+    state: {description: "Systemd's C(SubState), such as V(running) or V(dead); V(null) without systemd.", type: str}
+    active: {description: Whether the engine runs., type: bool}
+    enabled: {description: Whether it starts at boot., type: bool}
     starts_blocked:
       description: Whether an installation was cut off and left a F(/usr/sbin/policy-rc.d) that keeps packages from starting services.
       type: bool
@@ -222,51 +182,27 @@ engine:
   type: dict
   returned: success
   contains:
-    answers:
-      description: Whether it answers.
-      type: bool
-    error:
-      description: Why it does not, as a sentence; V(null) if it does.
-      type: str
-    version:
-      description: Its version.
-      type: str
-    api:
-      description: The newest version of its API.
-      type: str
-    data_root:
-      description: Its data root.
-      type: str
-    options:
-      description: The options that it has read, without secrets; V(null) if it does not run, or nobody can tell.
-      type: dict
-    file_options:
-      description: The options in its file, without secrets; V(null) if the file cannot be read.
-      type: dict
+    answers: {description: Whether it answers., type: bool}
+    error: {description: "Why it does not, as a sentence; V(null) if it does.", type: str}
+    version: {description: Its version., type: str}
+    api: {description: The newest version of its API., type: str}
+    data_root: {description: Its data root., type: str}
+    options: {description: "The options that it has read, without secrets; V(null) if it does not run, or nobody can tell.", type: dict}
+    file_options: {description: "The options in its file, without secrets; V(null) if the file cannot be read.", type: dict}
 daemon:
   description: What M(apiary.swarm.daemon_config) would do; V(null) without O(daemon).
   type: dict
   returned: success
   contains:
-    action:
-      description: What the engine needs, V(nothing), V(reload) or V(restart); V(null) with problems.
-      type: str
-    pending:
-      description: A restart is needed, and C(apply=reload) would leave the file as it is.
-      type: bool
-    changed:
-      description: Whether C(apply=reload) would change something.
-      type: bool
+    action: {description: "What the engine needs, V(nothing), V(reload) or V(restart); V(null) with problems.", type: str}
+    pending: {description: "A restart is needed, and C(apply=reload) would leave the file as it is.", type: bool}
+    changed: {description: Whether C(apply=reload) would change something., type: bool}
     changed_options:
       description: The options that the running engine has not read.
       type: list
       elements: str
-    before:
-      description: The options in the file, without secrets. What is no option stands in parentheses.
-      type: dict
-    after:
-      description: The same when all is done, a pending restart included.
-      type: dict
+    before: {description: "The options in the file, without secrets. What is no option stands in parentheses.", type: dict}
+    after: {description: "The same when all is done, a pending restart included.", type: dict}
     problems:
       description: Why the options are refused, as sentences.
       type: list
@@ -276,24 +212,12 @@ files:
   type: dict
   returned: success
   contains:
-    type:
-      description: V(file), V(directory), V(other) or V(absent); V(null) if this user may not know.
-      type: str
-    mode:
-      description: Such as V(0644).
-      type: str
-    uid:
-      description: The owner.
-      type: int
-    gid:
-      description: The group.
-      type: int
-    size:
-      description: The size in bytes.
-      type: int
-    sha256:
-      description: The digest of a file's content. Private keys have none here.
-      type: str
+    type: {description: "V(file), V(directory), V(other) or V(absent); V(null) if this user may not know.", type: str}
+    mode: {description: Such as V(0644)., type: str}
+    uid: {description: The owner., type: int}
+    gid: {description: The group., type: int}
+    size: {description: The size in bytes., type: int}
+    sha256: {description: The digest of a file's content. Private keys have none here., type: str}
     certificates:
       description: The certificates in a file, in PEM; V(null) if it cannot be read.
       type: list
@@ -308,26 +232,16 @@ disk:
   type: dict
   returned: success
   contains:
-    path:
-      description: The data root.
-      type: str
-    total:
-      description: The size in bytes.
-      type: int
-    free:
-      description: What is free, in bytes.
-      type: int
+    path: {description: The data root., type: str}
+    total: {description: The size in bytes., type: int}
+    free: {description: "What is free, in bytes.", type: int}
 clock:
   description: The clock.
   type: dict
   returned: success
   contains:
-    epoch:
-      description: Seconds since 1970.
-      type: float
-    synchronized:
-      description: Whether it is kept right; V(null) if nobody can tell.
-      type: bool
+    epoch: {description: Seconds since 1970., type: float}
+    synchronized: {description: Whether it is kept right; V(null) if nobody can tell., type: bool}
 network:
   description: The network.
   type: dict
@@ -337,9 +251,7 @@ network:
       description: Addresses with C(interface), C(address) and C(prefix_length), without those of a link only.
       type: list
       elements: dict
-    default_address:
-      description: The IPv4 address from which the host reaches others; V(null) without a default route.
-      type: str
+    default_address: {description: The IPv4 address from which the host reaches others; V(null) without a default route., type: str}
     routes:
       description: The IPv4 networks to which there are routes, without the default one.
       type: list
@@ -360,12 +272,8 @@ swarm:
   type: dict
   returned: success
   contains:
-    state:
-      description: V(inactive), V(pending), V(active), V(error) or V(locked).
-      type: str
-    error:
-      description: What is wrong with the membership.
-      type: str
+    state: {description: "V(inactive), V(pending), V(active), V(error) or V(locked).", type: str}
+    error: {description: What is wrong with the membership., type: str}
     options:
       description: The swarm's options as M(apiary.swarm.swarm_init) has them; V(null) on a host that does not control its swarm.
       type: dict
