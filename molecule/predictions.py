@@ -29,7 +29,7 @@ TASKS = {
     "Start the engine at boot": ("engine", "enable"),
 }
 # Tasks that carry out a line that another one stands for.
-MEANS = ("Apply the kernel parameters", "Load the kernel modules", "Make the folder", "Copy the", "Remove ")
+MEANS = ("Apply the kernel parameters", "Load the kernel modules", "Make the folder", "Make a folder", "Copy the", "Remove ")
 VERBS = {"nothing": "set", "reload": "reload", "restart": "restart"}
 
 

@@ -94,6 +94,11 @@ def host_plan(name: str, look: dict[str, Any], variables: dict[str, Any], renewe
             "host": {
                 **{key: value for key, value in packages.items() if key not in ("problems", "changes")},
                 "kernel": kernel["differing"],
+                "kernel_release": look["kernel"].get("release"),
+                "family": look["system"]["family"].lower(),
+                "distribution": str(look["system"].get("distribution")).lower(),
+                "codename": look["system"].get("codename"),
+                "active": look["unit"]["active"],
                 "alone": alone,
             },
             "acts": bool(acts),
