@@ -79,7 +79,8 @@ def load_role(role: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]
     specification = load(os.path.join(folder, "meta", "argument_specs.yml"))
     if not specification:
         raise AnsibleActionFail(f"Could not look for role '{role}': this collection has no such role. Correct the option roles.")
-    options = specification["argument_specs"]["main"].get("options") or {}
+    entries = specification["argument_specs"].values()
+    options = {name: option for entry in entries for name, option in (entry.get("options") or {}).items()}
     defaults, variables = (trusted(load(os.path.join(folder, part, "main.yml"))) for part in ("defaults", "vars"))
     return options, defaults, variables
 

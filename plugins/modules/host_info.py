@@ -264,7 +264,6 @@ images:
   description: Whether the engine has each of the O(images); V(null) if it does not answer.
   type: dict
   returned: success
-  sample: {"registry:2": true}
 swarm:
   description:
     - What M(apiary.swarm.swarm_info) returns with C(services=true), and what follows.
@@ -278,7 +277,7 @@ swarm:
       description: The swarm's options as M(apiary.swarm.swarm_init) has them; V(null) on a host that does not control its swarm.
       type: dict
     init_options:
-      description: The options that the swarm was initialised with and that cannot be changed; V(null) on a host that does not control its swarm.
+      description: What the swarm was initialised with and cannot be changed; V(null) on a host that does not control its swarm.
       type: dict
     addresses:
       description: The address options that this host was started with; V(null) on a host that does not control its swarm.
@@ -355,14 +354,6 @@ def membership(client: Client | None, info: dict[str, Any] | None, error: str | 
     return {**told, **more}
 
 
-def images(client: Client | None, names: list[str]) -> dict[str, bool] | None:
-    """Whether the engine has these images; None where it does not answer."""
-    if client is None:
-        return None
-    there = {tag for image in client.images() for tag in image.get("RepoTags") or []} if names else set()
-    return {name: name in there for name in names}
-
-
 def run(params: dict[str, Any], _converge: Converge, host: Host | None = None) -> dict[str, Any]:
     """Look at everything once."""
     wanted = params["daemon"]
@@ -387,7 +378,7 @@ def run(params: dict[str, Any], _converge: Converge, host: Host | None = None) -
         "disk": system.disk(host, str(data_root or engine["data_root"])),
         "clock": system.clock(host),
         "network": network.network(host),
-        "images": images(client if engine["answers"] else None, params["images"]),
+        "images": observe_engine.images(client if engine["answers"] else None, params["images"]),
         "swarm": membership(client, info, error),
     }
 

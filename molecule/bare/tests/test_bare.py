@@ -35,10 +35,7 @@ def by_stack(lines):
     new = {text.split("_")[0] for _host, subject, verb, text in lines if (subject, verb) == ("service", "create")}
     parts = ("service", "network", "config", "secret")
     kept = [line for line in lines if not (line[1] in parts and line[2] == "create" and line[3].split("_")[0] in new)]
-    named = [(*line[:1], "stack", line[2], line[3].replace("stack ", "")) if line[1] == "registry" else line for line in kept]
-        (host, "stack", verb, text.replace("stack ", "")) if subject == "registry" else (host, subject, verb, text)
-        for host, subject, verb, text in kept
-    ]
+    named = [(host, "stack" if subject == "registry" else subject, verb, text.replace("stack ", "")) for host, subject, verb, text in kept]
     return sorted([*named, *(("swarm", "stack", "deploy", name) for name in new)])
 
 

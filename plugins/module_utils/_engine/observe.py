@@ -99,6 +99,14 @@ def engine(host: Host, client: Client | None, info: dict[str, Any] | None, error
     }
 
 
+def images(client: Client | None, names: list[str]) -> dict[str, bool] | None:
+    """Whether the engine has these images; None where it does not answer."""
+    if client is None:
+        return None
+    there = {tag for image in client.images() for tag in image.get("RepoTags") or []} if names else set()
+    return {name: name in there for name in names}
+
+
 # -- what new options would need
 def daemon(host: Host, wanted: dict[str, Any]) -> dict[str, Any]:
     """What the module daemon_config would do with C(apply=reload), and what the engine needs beyond that.
