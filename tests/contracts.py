@@ -4,7 +4,8 @@
 """The contracts of the collection: what is written down twice agrees.
 
 Each role's defaults, argument_specs and README; modules, roles and playbooks on disk and in the README; the modules that talk to an Engine
-and the action group; the stories on disk and in molecule/stories.yml.
+and the action group; the stories on disk and in molecule/stories.yml; attributes of
+modules come from one fragment.
 """
 
 from __future__ import annotations
@@ -67,6 +68,20 @@ def group_problems() -> list[str]:
     return problems + [f"meta/runtime.yml: {name} in the action group takes no docker_host" for name in sorted(group - connected)]
 
 
+def attribute_problems() -> list[str]:
+    """Modules that say themselves what the fragment of attributes says for all."""
+    problems = []
+    for path in sorted((ROOT / "plugins" / "modules").glob("*.py")):
+        text = path.read_text(encoding="utf-8").partition('DOCUMENTATION = r"""')[2].partition('"""')[0]
+        document = yaml.safe_load(text)
+        if any(name.startswith("action_common_attributes") for name in document.get("extends_documentation_fragment", [])):
+            continue
+        for name in ("check_mode", "diff_mode", "idempotent"):
+            if document.get("attributes", {}).get(name, {}).get("support") == "full":
+                problems.append(f"{path.relative_to(ROOT)}: {name} is in the fragment apiary.swarm.attributes")
+    return problems
+
+
 def story_problems() -> list[str]:
     """Stories on disk or in molecule/stories.yml, but not in both. Those of the engines are tests/engines' own."""
     listed = {f"molecule/{story['shape']}/tests/test_{story['name']}.py" for story in load(ROOT / "molecule" / "stories.yml")["stories"]}
@@ -94,7 +109,7 @@ def readme_problems() -> list[str]:
 
 def main() -> int:
     problems = [problem for role in sorted((ROOT / "roles").iterdir()) for problem in role_problems(role)]
-    problems += variable_problems() + readme_problems() + group_problems() + story_problems()
+    problems += variable_problems() + readme_problems() + group_problems() + story_problems() + attribute_problems()
     for problem in problems:
         print(problem)
     return bool(problems)

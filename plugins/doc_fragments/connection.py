@@ -5,7 +5,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options and attributes that every module here has."""
+    """Options that every module here has."""
 
     DOCUMENTATION = r"""
 options:
@@ -22,11 +22,4 @@ options:
 requirements:
   - Python 3.8 or later on the managed host
   - "L(Docker SDK for Python, https://docker-py.readthedocs.io/) 5.0.3 or later on the managed host"
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-  idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second run writes nothing.
 """

@@ -24,15 +24,11 @@ description:
   - Records the options that the engine has read in C(/var/lib/apiary-swarm/daemon.json).
 extends_documentation_fragment:
   - apiary.swarm.connection
+  - apiary.swarm.attributes
 attributes:
-  check_mode:
-    support: full
   diff_mode:
-    support: full
     details:
       - Secrets and the credentials of URLs are not shown.
-  idempotent:
-    support: full
 options:
   options:
     description:

@@ -17,13 +17,7 @@ description:
     so that the swarm could lose its quorum.
 extends_documentation_fragment:
   - apiary.swarm.connection
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - apiary.swarm.attributes
 options:
   nodes:
     description:

@@ -15,13 +15,7 @@ description:
   - All nodes are read at once; each node whose labels differ is written once, the others are not touched.
 extends_documentation_fragment:
   - apiary.swarm.connection
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - apiary.swarm.attributes
 options:
   nodes:
     description:

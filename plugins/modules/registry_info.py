@@ -13,18 +13,8 @@ author:
   - The apiary.swarm authors (@apiary)
 description:
   - Returns the digests of any number of images in a registry, or that it does not have them, in one task.
-attributes:
-  check_mode:
-    support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
-  diff_mode:
-    support: N/A
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    details:
-      - Nothing is changed.
-  idempotent:
-    support: full
-    description: When run twice in a row outside check mode, with the same arguments, the second run writes nothing.
+extends_documentation_fragment:
+  - apiary.swarm.attributes.reads
 options:
   address:
     description:

@@ -104,17 +104,13 @@ options:
     type: dict
 extends_documentation_fragment:
   - apiary.swarm.connection
+  - apiary.swarm.attributes
 requirements:
   - The C(docker) command on the managed host (Debian's C(docker-cli), Docker's C(docker-ce-cli))
 attributes:
   check_mode:
-    support: full
     details:
       - Where there is no Swarm yet, the only prediction is that the stack would be created.
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
 author:
   - The apiary.swarm authors (@apiary)
 seealso:

@@ -192,20 +192,17 @@ options:
 extends_documentation_fragment:
   - apiary.swarm.images_of_stacks
   - apiary.swarm.connection
+  - apiary.swarm.attributes
 requirements:
   - The C(docker) command on the managed host (Debian's C(docker-cli), Docker's C(docker-ce-cli))
 attributes:
   check_mode:
-    support: full
     details:
       - Where there is no Swarm yet, the only prediction is that the stack would be created.
   diff_mode:
-    support: full
     details:
       - The content of secrets is never shown, that of configs only as a digest.
       - For the environment of services, the names are shown and which values change. The values are shown with O(mask_env=false).
-  idempotent:
-    support: full
 author:
   - The apiary.swarm authors (@apiary)
 seealso:

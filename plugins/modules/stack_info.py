@@ -21,13 +21,7 @@ options:
     required: true
 extends_documentation_fragment:
   - apiary.swarm.connection
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
+  - apiary.swarm.attributes.reads
 author:
   - The apiary.swarm authors (@apiary)
 seealso:

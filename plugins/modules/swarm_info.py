@@ -17,15 +17,7 @@ description:
   - Costs one request on a worker and two on a manager. Join tokens, services and tasks cost one more each.
 extends_documentation_fragment:
   - apiary.swarm.connection
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: N/A
-    details:
-      - Nothing is changed.
-  idempotent:
-    support: full
+  - apiary.swarm.attributes.reads
 options:
   join_tokens:
     description:

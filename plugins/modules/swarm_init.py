@@ -16,13 +16,7 @@ description:
   - Some options can only be given when the swarm is initialised. On an existing swarm a different value of one of them is an error.
 extends_documentation_fragment:
   - apiary.swarm.connection
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - apiary.swarm.attributes
 options:
   advertise_addr:
     description:

@@ -22,13 +22,7 @@ description:
     checks it there.
 extends_documentation_fragment:
   - apiary.swarm.connection
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - apiary.swarm.attributes
 options:
   role:
     description:

@@ -17,13 +17,7 @@ description:
   - The node stays in the list of the others as Down; remove it with M(apiary.swarm.node) and O(apiary.swarm.node#module:state=absent).
 extends_documentation_fragment:
   - apiary.swarm.connection
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - apiary.swarm.attributes
 options:
   force:
     description:
