@@ -18,30 +18,11 @@ description:
   - Shows the plan as a table, a line for each change with what is changed and why, and one line for all that is as it should be.
   - In check mode the plan is the prediction. The task is changed if there is anything to do, and has the plan as its diff.
 extends_documentation_fragment:
-  - action_common_attributes
-  - action_common_attributes.conn
-  - action_common_attributes.flow
+  - apiary.swarm.attributes
 attributes:
   action:
     support: full
-  async:
-    support: none
-  become:
-    support: none
-  bypass_host_loop:
-    support: none
-    details:
-      - Use C(run_once=true).
-  check_mode:
-    support: full
-  connection:
-    support: none
-  delegation:
-    support: none
-  diff_mode:
-    support: full
-  platform:
-    platforms: posix
+    description: Is an action plugin on the controller; give the task C(run_once=true).
 options:
   roles:
     description:

@@ -20,18 +20,11 @@ description:
   - Sends two requests to the Engine on a worker and four on a manager.
 extends_documentation_fragment:
   - apiary.swarm.connection
+  - apiary.swarm.attributes.reads
 attributes:
   action:
     support: full
     description: Has an action plugin on the controller.
-  check_mode:
-    support: full
-  diff_mode:
-    support: N/A
-    details:
-      - Nothing is changed.
-  idempotent:
-    support: full
 requirements:
   - Python 3.8 or later on the managed host
   - "L(Docker SDK for Python, https://docker-py.readthedocs.io/) 5.0.3 or later on the managed host, if O(docker_host) is no local socket"

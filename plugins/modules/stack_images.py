@@ -18,16 +18,11 @@ description:
   - Asks the registry from the host that the task runs on, see M(apiary.swarm.registry_info). Nothing is written.
   - Nothing is built for a project whose C(state) is V(absent) or V(rolled_back). It needs no C(files).
 extends_documentation_fragment:
-  - action_common_attributes
+  - apiary.swarm.attributes.reads
 attributes:
-  check_mode:
+  action:
     support: full
-  diff_mode:
-    support: N/A
-    details:
-      - Nothing is changed.
-  platform:
-    platforms: posix
+    description: Has an action plugin on the controller.
 options:
   projects:
     description:

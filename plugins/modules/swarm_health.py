@@ -20,17 +20,11 @@ description:
     RV(control_available) tells it from a refusal, so that another manager can be asked.
 extends_documentation_fragment:
   - apiary.swarm.connection
+  - apiary.swarm.attributes.reads
 attributes:
   check_mode:
-    support: full
     details:
       - Does not wait in check mode, because nothing was restarted.
-  diff_mode:
-    support: N/A
-    details:
-      - Nothing is changed.
-  idempotent:
-    support: full
 options:
   spare:
     description:
