@@ -61,7 +61,9 @@ def member(host: str, **info: Any) -> dict[str, Any]:
     return view(host, **{"state": "active", "node_id": f"id-{host}", "cluster_id": "c1", **info})
 
 
-def plan(*views: dict[str, Any], managers: list[str] = MANAGERS, members: dict[str, list[str]] | None = None) -> dict[str, Any]:
+def plan(
+    *views: dict[str, Any], managers: tuple[str, ...] = tuple(MANAGERS), members: dict[str, list[str]] | None = None
+) -> dict[str, Any]:
     """What the plan says of hosts that answer with these views, and of the rest of the inventory, which does not answer."""
     looks = {view["host"]: {"swarm": view["info"]} for view in views}
     members = members or {name: [address, ""] for name, address in MEMBERS.items()}
@@ -69,7 +71,7 @@ def plan(*views: dict[str, Any], managers: list[str] = MANAGERS, members: dict[s
         name: {"look": looks.get(name), "roles": {"cluster_advertise_addr": addresses[0]}, "addresses": addresses}
         for name, addresses in members.items()
     }
-    section = swarm_plan.plan(hosts, managers)
+    section = swarm_plan.plan(hosts, list(managers))
     return {**section.data, "problems": section.problems}
 
 
@@ -139,14 +141,14 @@ def test_a_host_that_does_not_answer_is_no_stray_by_its_name_or_its_address(know
 
 def test_a_silent_host_without_an_address_excuses_no_other_node() -> None:
     gone = node("gone", address="", state="down")
-    answer = plan(in_control("m1", [node("m1"), gone]), managers=["m1"], members={"m1": ["10.0.0.1", ""], "w1": ["", ""]})
+    answer = plan(in_control("m1", [node("m1"), gone]), managers=("m1",), members={"m1": ["10.0.0.1", ""], "w1": ["", ""]})
     assert answer["unmanaged"] == [told(gone)]
 
 
 def test_a_silent_host_may_be_known_by_any_of_its_addresses() -> None:
     nodes = [node("m1"), node("w1", hostname="other", address="192.0.2.7")]
     members = {"m1": ["10.0.0.1"], "w1": ["10.0.0.4", "192.0.2.7"]}
-    assert plan(in_control("m1", nodes), managers=["m1"], members=members)["unmanaged"] == []
+    assert plan(in_control("m1", nodes), managers=("m1",), members=members)["unmanaged"] == []
 
 
 def test_a_silent_host_that_no_node_is_known_to_be_makes_every_stray_doubtful() -> None:

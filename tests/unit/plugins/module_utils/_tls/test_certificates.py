@@ -51,8 +51,7 @@ def test_a_name_that_cannot_be_in_a_certificate_is_refused(word: str, cause: str
     with pytest.raises(ValueError) as error:
         alternative_name(word)
     assert cause in str(error.value)
-    (told,) = alternative_names([word], ["w1"])[1].values()
-    assert told == str(error.value)
+    assert list(alternative_names([word], ["w1"])[1].values()) == [str(error.value)]
 
 
 def test_a_word_that_is_optional_is_left_out_where_it_has_no_place() -> None:
