@@ -6,7 +6,8 @@
     tests/benchmark/site [--hosts 15] [--rounds 5] [--no-idiom]
 
 Uses the lab, which it brings up where it is not. All take turns, so that what else goes on here weighs on all alike; told are the medians.
-With --hosts the lab gets more workers for a second table, which go afterwards. idiom.yml is the same job with the modules of community.docker.
+With --hosts the lab gets more workers for a second table, which go afterwards. idiom.yml does the same job
+with the modules of community.docker.
 """
 
 from __future__ import annotations
