@@ -47,6 +47,8 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
             changes += [missing_image(image) for image in missing]
         data["images"] = bool(missing)
     coming: list[str] = []
+    # Their images get digests that nobody knows yet, also where the plan of the stack sees no difference.
+    unbuilt = {image.get("project") for image in (images or {}).get("missing") or []}
     for name, answer in stacks.items():
         found = stack_section(answer)
         needs = [other for other in coming if found.problems and f"'{other}'" in answer["msg"].replace('"', "'")]
@@ -56,7 +58,7 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
             problems += found.problems
         changes += found.changes
         coming += [item["name"] for item in answer.get("plan") or [] if item["action"] == "create"]
-        if found.changes or not answer.get("converged"):
+        if found.changes or not answer.get("converged") or name in unbuilt:
             data["stacks"].append(name)
         if not found.changes and not found.problems and not answer.get("converged"):
             warnings.append(f"Stack '{name}' does not run as it should; the run waits for it.")

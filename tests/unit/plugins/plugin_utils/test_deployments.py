@@ -52,6 +52,11 @@ def test_missing_image_is_built_or_pushed() -> None:
     assert found.data["images"]
 
 
+def test_stack_whose_image_is_built_anew_is_deployed_also_where_its_plan_sees_no_difference() -> None:
+    found = _deployments.plan(QUIET, {"missing": [{"name": "shop/web:1", "project": "shop"}]}, {"shop": QUIET, "blog": QUIET})
+    assert found.data["stacks"] == ["shop"]
+
+
 def test_impossible_stack_is_a_problem() -> None:
     answer = {"changed": False, "msg": "Could not deploy stack 'shop': no.", "plan": [], "failed": False}
     assert _deployments.plan(QUIET, None, {"shop": answer}).problems == ["Could not deploy stack 'shop': no."]
