@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -35,6 +36,17 @@ def test_killed_runs_leave_nothing_that_the_next_one_cannot_mend(lab):
     assert not lab.changes_since(before)
 
 
+def family(pid):
+    """A process and all that it has started; Ansible's workers have sessions of their own."""
+    told = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    parents = dict(zip(map(int, told[::2]), map(int, told[1::2])))
+    found, todo = [], [pid]
+    while todo:
+        found.append(todo.pop())
+        todo += [child for child, parent in parents.items() if parent == found[-1]]
+    return found
+
+
 def kill_site_after(lab, seconds):
     """SIGKILL for the run and all its children, as a controller that loses its power would have it."""
     run = subprocess.Popen(
@@ -48,7 +60,9 @@ def kill_site_after(lab, seconds):
     try:
         output, _nothing = run.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(run.pid, signal.SIGKILL)
+        for pid in family(run.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         output, _nothing = run.communicate()
         last = [line for line in output.splitlines() if line.startswith("TASK")]
         print(f"killed after {seconds:.1f} s in {last[-1] if last else 'the start'}")
