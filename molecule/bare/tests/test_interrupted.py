@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -38,8 +39,10 @@ def test_killed_runs_leave_nothing_that_the_next_one_cannot_mend(lab):
 
 def family(pid):
     """A process and all that it has started; Ansible's workers have sessions of their own."""
-    told = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-    parents = dict(zip(map(int, told[::2]), map(int, told[1::2])))
+    parents = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            parents[int(path.parent.name)] = int(path.read_text(encoding="utf-8").rpartition(")")[2].split()[1])
     found, todo = [], [pid]
     while todo:
         found.append(todo.pop())
