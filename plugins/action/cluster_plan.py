@@ -16,6 +16,7 @@ from ansible.utils.color import stringc
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section, joined
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments, _plan, _sections
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
+from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import show
 
 COLOURS = {"head": C.COLOR_HIGHLIGHT, "verb": C.COLOR_CHANGED, "warning": C.COLOR_WARN}
 
@@ -114,10 +115,9 @@ class ActionModule(ActionBase):
             return path
 
     def _show(self, whole: Section, hosts: list[str]) -> None:
-        """The plan for a person. What a callback writes for programs must stay whole, so others get it beside that."""
-        plain = C.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in ("default", "minimal", "oneline")
+        """The plan for a person."""
         for line in _plan.table(whole, _plan.unchanged(whole, hosts), lambda text, kind: stringc(text, COLOURS[kind])):
-            self._display.display(line, stderr=not plain)
+            show(self._display, line)
 
     def _write(self, path: str | None, whole: Section) -> None:
         """The plan as JSON, where that is asked for."""

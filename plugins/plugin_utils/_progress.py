@@ -48,10 +48,15 @@ class ActionWithProgress(ActionBase):
         return whole
 
     def _report(self, line: str) -> None:
-        """Show a line at once. What a callback writes for programs to read must stay whole, so others get it beside that."""
+        """Show a line at once."""
         if not self._task.no_log:
-            plain = C.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in ("default", "minimal", "oneline")
-            self._display.display(line, stderr=not plain)
+            show(self._display, line)
+
+
+def show(display: Any, line: str) -> None:
+    """Show a line to a person. What a callback writes for programs to read must stay whole, so there it goes beside that."""
+    plain = C.DEFAULT_STDOUT_CALLBACK.rpartition(".")[2] in ("default", "minimal", "oneline")
+    display.display(line, stderr=not plain)
 
 
 def packed(data: dict[str, Any]) -> str:

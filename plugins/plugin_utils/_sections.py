@@ -30,6 +30,10 @@ ACT_GROUPS = (
 )
 
 
+# The manager to work through.
+CONTROL = "swarm_control"
+
+
 class Controller(NamedTuple):
     """What the plan needs of the controller.
 
@@ -113,11 +117,13 @@ def groups(sections: dict[str, Section], hosts: list[str]) -> dict[str, list[str
         for kind, names in sections["engine"].data["restart"].items():
             found[f"swarm_restart_{kind}"] = names
     if cluster is not None and cluster.data["control"]:
-        found["swarm_control"] = [cluster.data["control"]]
+        found[CONTROL] = [cluster.data["control"]]
         if acts(cluster):
             found["swarm_act_cluster"] = hosts
         if deployments is not None and (deployments.changes or any(deployments.data.values())):
             found["swarm_act_deploy"] = [cluster.data["control"]]
     if "archives" in sections:
         found["swarm_act_archives"] = sections["archives"].data["hosts"]
+    if any(members for name, members in found.items() if name != CONTROL):
+        found["swarm_act_summary"] = found.get(CONTROL) or hosts[:1]
     return found
