@@ -46,6 +46,7 @@ class Run:
         self.seconds = time.monotonic() - begin
         if done.returncode:
             sys.exit(f"ansible-playbook {' '.join(arguments)}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+        # Of a play that runs host by host each time counts.
         self.tasks = len(re.findall(r"^(?:TASK|RUNNING HANDLER) \[", done.stdout, re.MULTILINE))
         self.changed = sum(map(int, re.findall(r"\bchanged=(\d+)", done.stdout)))
 
@@ -58,15 +59,14 @@ def variables(inventory: list[str]) -> dict:
 
 def idiom_variables(inventory: list[str], hosts: dict) -> list[str]:
     """What idiom.yml is told: the options that the engines have already, so that neither job undoes the other's."""
-    command = ["ansible", *inventory, "swarm", "--one-line", "-m", "ansible.builtin.slurp", "-a", "src=/etc/docker/daemon.json"]
-    text = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    files = dict(re.findall(r'^(\S+) \| SUCCESS => .*?"content": "([^"]*)"', text, re.MULTILINE))
+    as_json = {**ENVIRONMENT, "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
+    command = ["ansible", *inventory, "swarm", "-m", "ansible.builtin.slurp", "-a", "src=/etc/docker/daemon.json"]
+    answer = json.loads(subprocess.run(command, cwd=ROOT, env=as_json, check=True, stdout=subprocess.PIPE).stdout)
+    files = {name: host["content"] for name, host in answer["plays"][0]["tasks"][0]["hosts"].items()}
     told = {
         "idiom_daemon_files": {name: f"{{{{ '{content}' | b64decode }}}}" for name, content in files.items()},
         "idiom_registry": f"{hosts['worker1']['ansible_host']}:5002",
         "idiom_sources": str(ROOT / "examples" / "dockercoins"),
-        # The second registry speaks plain HTTP where the first one does.
-        "ansible_python_interpreter": "/usr/bin/python3",
     }
     return ["-e", json.dumps(told)]
 
