@@ -30,7 +30,6 @@ TASKS = {
 }
 # Tasks that carry out a line that another one stands for.
 MEANS = ("Apply the kernel parameters", "Load the kernel modules", "Make the folder", "Make a folder", "Copy the", "Remove ")
-VERBS = {"nothing": "set", "reload": "reload", "restart": "restart"}
 
 
 def planned(lab, *arguments):
@@ -90,7 +89,8 @@ def told(host, name, result):
         return [(host, *TASKS[name], "")]
     module = str(result.get("action", "")).rpartition(".")[2]
     tellers = {
-        "daemon_config": engine,
+        # The callback has put the module's name in the place of the result "action".
+        "daemon_config": lambda host, result: engine(host, result, "restart" if name.endswith("restart the engine") else "reload"),
         "swarm_init": swarm,
         "swarm_join": lambda host, _result: [(host, "node", "join", "")],
         "node": nodes,
@@ -103,12 +103,12 @@ def told(host, name, result):
     return tellers[module](host, result) if module in tellers else []
 
 
-def engine(host, result):
+def engine(host, result, verb):
     """What daemon_config has done."""
     before, after = result["diff"]["before"], result["diff"]["after"]
     starts = before.get("(engine)") in ("is stopped", "is not there")
     text = ", ".join(option_text(key, before.get(key), after.get(key)) for key in differing(before, after))
-    return [(host, "engine", "start" if starts else VERBS[result["action"]], text or "starts")]
+    return [(host, "engine", "start" if starts else verb, text or "starts")]
 
 
 def swarm(host, result):

@@ -168,5 +168,5 @@ def test_impossible_stack_stops_a_run_before_an_option_is_written(lab, tmp_path)
     before, files = lab.at_rest(), lab.daemon_files()
     rc, _recap, text = lab.site("-e", json.dumps(change), check=False)
     plain = " ".join(text.split())
-    assert rc != 0 and "service mode change is not allowed" in plain and "Could not set daemon option 'log-opts'" in plain
+    assert rc != 0 and "cannot become Global" in plain and "Could not set daemon option 'log-opts'" in plain
     assert not lab.changes_since(before) and lab.daemon_files() == files
