@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import pytest
+import yaml
+from predictions import done, planned
 from stories import ROOT
 
 MOLECULE = ROOT / "molecule"
@@ -24,6 +27,12 @@ def sixth_host(lab):
 
 def test_worker_joins_the_others_are_not_written_and_no_token_is_printed(lab):
     before = lab.at_rest()
+    lines = planned(lab, "-i", EXTRA)
+    assert [line[:3] for line in lines] == [
+        ("worker3", "engine", "start"),
+        ("worker3", "node", "join"),
+        ("worker3", "packages", "install"),
+    ]
     _rc, recap, text = lab.site("-i", EXTRA, "-vvvv")
     assert "Join workers in parallel" in text and "SWMTKN" not in text
     assert not [token for token in lab.get("/swarm")["JoinTokens"].values() if token.rsplit("-", 1)[1] in text]
@@ -46,6 +55,21 @@ def test_second_run_with_six_hosts_writes_nothing(lab):
     assert not lab.changes_since(before)
 
 
+def test_role_follows_the_group_as_planned(lab, tmp_path):
+    """The sixth host becomes a manager, and a worker again."""
+    inventory = yaml.safe_load(pathlib.Path(EXTRA).read_text(encoding="utf-8"))
+    inventory["swarm_managers"] = inventory.pop("swarm_workers")
+    (tmp_path / "manager.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    cluster = ["--tags", "cluster", "-e", json.dumps({"preflight_allow_even_managers": True})]
+    for file, line in (
+        (str(tmp_path / "manager.yml"), ("worker3", "node", "promote", "worker → manager")),
+        (EXTRA, ("worker3", "node", "demote", "manager → worker")),
+    ):
+        lines = planned(lab, "-i", file, *cluster)
+        assert lines == [line] and done(lab, "-i", file, *cluster) == lines
+    lab.until(lambda: "ManagerStatus" not in lab.nodes()["worker3"], "worker3 out of raft")
+
+
 def test_worker_without_a_line_is_reported_and_kept(lab):
     _rc, recap, text = lab.site("--tags", "cluster")
     assert "Node 'worker3'" in text and "cluster_prune" in text
@@ -54,5 +78,8 @@ def test_worker_without_a_line_is_reported_and_kept(lab):
 
 
 def test_worker_without_a_line_is_removed_when_told_so(lab):
-    lab.site("--tags", "cluster", "-e", json.dumps({"cluster_prune": True}))
+    prune = ["--tags", "cluster", "-e", json.dumps({"cluster_prune": True})]
+    lines = planned(lab, *prune)
+    assert lines == [("swarm", "node", "remove", "worker3")]
+    assert done(lab, *prune) == lines
     assert "worker3" not in {node["Description"]["Hostname"] for node in lab.get("/nodes")}
