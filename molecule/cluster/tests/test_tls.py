@@ -50,18 +50,21 @@ def no_earlier_ca(lab):
     clear()
 
 
-def site(lab, check=True, more=(), **variables):
-    """The engines' part of site.yml with the remote API of the managers; returns (rc, {host: changes}, output)."""
+def arguments(variables):
+    """For the engines' part of a run, with the remote API of the managers."""
     remote = f"{{{{ inventory_hostname in {json.dumps(MANAGERS)} }}}}"
-    given = {"engine_remote_api": remote, "tls_directory": str(FOLDER), **variables}
-    rc, recap, text = lab.site("--tags", "engine", "-e", json.dumps(given), *more, check=check)
+    return ["--tags", "engine", "-e", json.dumps({"engine_remote_api": remote, "tls_directory": str(FOLDER), **variables})]
+
+
+def site(lab, check=True, more=(), **variables):
+    """That part of site.yml; returns (rc, {host: changes}, output)."""
+    rc, recap, text = lab.site(*arguments(variables), *more, check=check)
     return rc, {name: counts["changed"] for name, counts in recap.items()}, " ".join(text.split())
 
 
 def hosts_planned(lab, **variables):
     """The hosts that a run would change, as the plan has them."""
-    remote = f"{{{{ inventory_hostname in {json.dumps(MANAGERS)} }}}}"
-    lines = planned(lab, "--tags", "engine", "-e", json.dumps({"engine_remote_api": remote, **variables}))
+    lines = planned(lab, *arguments(variables))
     return {host for host, _subject, _verb, _text in lines} - {"controller"}
 
 
