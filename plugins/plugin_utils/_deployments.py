@@ -29,6 +29,10 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
     problems, changes, warnings = [], [], []
     data: dict[str, Any] = {"registry": False, "images": False, "stacks": []}
     created = False
+    # A registry that has no place yet gets one in this run, by a label or a node that is new; what is deployed from it has no name before.
+    placed = registry is None or bool(registry.get("address")) or failed(registry)
+    if not placed:
+        warnings.append("The registry has no address yet; images and stacks are planned when it has one.")
     if registry is not None:
         found = stack_section(registry)
         problems += found.problems
@@ -52,13 +56,15 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
     for name, answer in stacks.items():
         found = stack_section(answer)
         needs = [other for other in coming if found.problems and f"'{other}'" in answer["msg"].replace('"', "'")]
-        if needs:
+        if found.problems and not placed:
+            pass  # what was wrong may be the name of an image alone, and is told when its turn comes
+        elif needs:
             warnings.append(f"Stack '{name}' needs {', '.join(needs)}, which come with an earlier stack; it is planned in its turn.")
         else:
             problems += found.problems
         changes += found.changes
         coming += [item["name"] for item in answer.get("plan") or [] if item["action"] == "create"]
-        if found.changes or not answer.get("converged") or name in unbuilt:
+        if found.changes or not answer.get("converged") or name in unbuilt or not placed:
             data["stacks"].append(name)
         if not found.changes and not found.problems and not answer.get("converged"):
             warnings.append(f"Stack '{name}' does not run as it should; the run waits for it.")

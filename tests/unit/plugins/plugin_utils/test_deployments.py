@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments
 
-QUIET: dict[str, Any] = {"changed": False, "plan": [], "converged": True}
+QUIET: dict[str, Any] = {"changed": False, "plan": [], "converged": True, "address": "10.0.0.1:5000"}
 NETWORK = {"kind": "network", "name": "shop_front", "action": "create", "changes": [], "replaces_tasks": "no"}
 WEB = {
     "kind": "service",
@@ -20,7 +20,7 @@ WEB = {
 
 def changing(*items: Any) -> dict[str, Any]:
     """The answer of a stack that changes."""
-    return {"changed": True, "plan": list(items), "converged": True}
+    return {**QUIET, "changed": True, "plan": list(items)}
 
 
 def test_stack_that_is_as_it_should_be_is_left_alone() -> None:
@@ -83,6 +83,13 @@ def test_registry_that_does_not_answer_is_a_problem_unless_it_is_about_to_be_men
     assert found.problems == [] and found.data["images"] and found.changes == []
     created = _deployments.plan(changing({**WEB, "action": "create", "name": "registry_registry"}), images, {})
     assert created.problems == [] and [change.subject for change in created.changes] == ["service", "image"]
+
+
+def test_registry_without_a_place_leaves_stacks_to_their_turn() -> None:
+    answer = {"changed": False, "msg": "Could not deploy stack 'shop': \"/shop/web:1\" is not a valid repository/tag.", "plan": []}
+    found = _deployments.plan({**QUIET, "address": "", "converged": False}, None, {"shop": answer, "blog": QUIET})
+    assert found.problems == [] and found.data["stacks"] == ["shop", "blog"]
+    assert "The registry has no address yet; images and stacks are planned when it has one." in found.warnings
 
 
 def test_hosts_that_are_no_cluster_yet_get_everything() -> None:
