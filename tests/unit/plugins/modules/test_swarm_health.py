@@ -103,6 +103,22 @@ def test_what_is_missing_is_named(manager: Engine, swarm: Swarm, baseline: dict[
     assert run_module(swarm_health, manager, {**params, "restarted": False})["control_available"]
 
 
+def test_names_that_stay_mixed_up_are_a_warning(manager: Engine, baseline: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    params = {
+        "baseline": baseline,
+        "node_id": "id-w1",
+        "name": "worker1",
+        "members": {"id-w2": "another"},
+        "restarted": False,
+        "wait_timeout": 0,
+    }
+    with pytest.raises(SwarmError, match="node 'another' is listed as 'w2'"):
+        run_module(swarm_health, manager, params)
+    monkeypatch.setattr(swarm_health, "NAMES_PATIENCE", 0)
+    (warning,) = run_module(swarm_health, manager, params)["warnings"]
+    assert "node 'another' is listed as 'w2' (moby issue 46167)" in warning
+
+
 def test_check_mode_does_not_wait(manager: Engine, baseline: dict[str, Any]) -> None:
     assert run_module(swarm_health, manager, {"baseline": baseline, "node_id": "id-w1", "wait_timeout": 0}, check=True)["control_available"]
 
