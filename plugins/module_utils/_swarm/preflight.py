@@ -9,17 +9,12 @@ from collections import Counter
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.kernel import IPVS_MESSAGE, ipvs_missing
 
 OS_FAMILIES = ("Debian", "RedHat")
 # Those of the inventory, and those that plays make for themselves (ACT_GROUPS of the plan begin with this).
 KNOWN_GROUPS = ("swarm", "swarm_managers", "swarm_workers", "swarm_control")
 OWN_PREFIX = ("swarm_act_", "swarm_restart_")
-
-IPVS_MISSING = (
-    "The kernel has no IPVS (module ip_vs), so virtual IPs and the routing mesh accept no connection there: ports published in mode "
-    "ingress stay silent, and services must be reached by DNS round robin. Give services endpoint_mode dnsrr and ports mode host "
-    "(registry_mode host for the registry), and set preflight_require_ipvs to false; or use a kernel with ip_vs."
-)
 
 
 def inventory_problems(
@@ -74,7 +69,7 @@ def host_problems(name: str, system: dict[str, Any], hostnames: list[str]) -> li
 
 def ipvs_message(names: list[str]) -> str:
     """One sentence for all hosts whose kernel has no IPVS."""
-    return f"{IPVS_MISSING} Hosts without it: {', '.join(names)}."
+    return f"{IPVS_MESSAGE} Hosts without it: {', '.join(names)}."
 
 
 def plan(hosts: dict[str, Any], managers: list[str], workers: list[str], groups: list[str]) -> Section:
@@ -89,8 +84,8 @@ def plan(hosts: dict[str, Any], managers: list[str], workers: list[str], groups:
     hostnames = [look["system"]["hostname"] for look in looks.values()]
     for name, look in looks.items():
         problems += host_problems(name, look["system"], hostnames)
-    without = [name for name, look in looks.items() if not look["kernel"]["features"].get("ip_vs", True)]
+    without = [name for name, look in looks.items() if ipvs_missing(look)]
     needing = [name for name in without if hosts[name]["roles"].get("preflight_require_ipvs", True)]
     if needing:
-        problems.append(f"Could not use host{'s' if len(needing) > 1 else ''} {', '.join(needing)}: {IPVS_MISSING}")
+        problems.append(f"Could not use host{'s' if len(needing) > 1 else ''} {', '.join(needing)}: {IPVS_MESSAGE}")
     return Section(problems, [ipvs_message(without)] if without and not needing else [], [], {})
