@@ -14,10 +14,10 @@ INVENTORY ?= inventories/lab
 LAB := ansible-playbook -i inventories/lab
 
 .DEFAULT_GOAL := help
-.PHONY: help up down env lab site show test lint unit sanity molecule build docs lock
+.PHONY: help up down env lab site show test test-long lint unit sanity molecule build docs lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: lab site show ## Environment, engine, five lab hosts, site.yml; then show what runs and where
 
@@ -43,6 +43,9 @@ show: env ## Show what runs and where
 
 test: env ## All tests; ends with "N passed, N failed"
 	@tests/run
+
+test-long: env ## What takes longer: the modules on engines 20.10, 26.1 and 28.5
+	@tests/run engines
 
 lint: env ## ansible-lint, yamllint, ruff, mypy
 	@tests/lint

@@ -30,7 +30,7 @@ GATES = {
     "docs": ["tests/docs"],
     "tarball": ["tests/tarball"],
 }
-# By name only: it takes twenty minutes.
+# By name only (make test-long): it takes twenty minutes.
 MORE = {"engines": ["tests/engines"]}
 STORIES = {
     story["name"]: ["pytest", "--durations=6", f"molecule/{story['shape']}/tests/test_{story['name']}.py"]
