@@ -67,7 +67,6 @@ class ActionModule(ActionWithProgress):
         projects = [(path, _compose.document(text)) for path, text in texts]
         projects += [(f"definitions[{number}]", item) for number, item in enumerate(data["definitions"])]
         require_values(stack, projects, data["env"])
-        data["unset"] = sorted({name for _path, project in projects for name in _compose.names(project)} - set(data["env"]))
         data["dependencies"] = _compose.dependencies([project for _path, project in projects])
         if "files" not in arguments:
             data.update(self._pack(stack, paths, texts, data))
@@ -153,13 +152,16 @@ def decoded(content: str) -> str:
 
 
 def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any]) -> None:
-    """Fail with all variables that have no value, and who asks for them."""
-    found = [text for path, project in projects for text in _compose.without_value(project, env, path)]
+    """Fail with all variables that have no value, or else all addresses that are none, and who asks for them."""
+    found = [text for path, project in projects for one in (_compose.without_value, _compose.valueless) for text in one(project, env, path)]
     if found:
         verb = "has" if len(found) == 1 else "have"
         raise ComposeError(
             f"Could not deploy stack '{stack}': {', '.join(found)} {verb} no value. Give it one in env, or a default in the file."
         )
+    wrong = [text for path, project in projects for text in _compose.bad_addresses(project, env, path)]
+    if wrong:
+        raise ComposeError(f"Could not deploy stack '{stack}': {'; '.join(wrong)}. Correct the definition.")
 
 
 def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:

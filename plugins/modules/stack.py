@@ -53,6 +53,9 @@ options:
       - Values for C(${NAME}) in the Compose files. They come from here alone, not from the environment of the manager.
       - A variable that has neither a value here nor a default in its file fails the task with a message that names it and the service.
         The C(docker) command would silently replace it with nothing. A value may be empty.
+      - Variables are read as the C(docker) command reads them. What follows an operator, as in C(${NAME:-word}), is a plain text.
+      - The same holds for the names in C(environment) of a service that have no value there. The C(docker) command would take their
+        values from whoever runs it.
     type: dict
     default: {}
   prune:

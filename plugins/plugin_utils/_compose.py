@@ -9,6 +9,7 @@ The CLI puts nothing in the place of an unset variable, without a word, and writ
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import re
 from typing import Any, Iterator
@@ -16,11 +17,12 @@ from typing import Any, Iterator
 import yaml
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.compose import as_value
 
-# $$, $NAME and ${NAME...} with the operators of the Compose specification; the word after an operator may hold variables itself.
-VARIABLE = re.compile(
-    r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_]\w*)"
-    r"|\{(?P<name>[A-Za-z_]\w*)(?:(?P<op>:?[-?+])(?P<word>(?:\$\{[^}]*\}|[^}])*))?\})"
-)
+# As docker's command reads variables (cli/compose/template): a name with at most one operator, also without braces; what follows the
+# operator is a plain text up to the next brace. A dollar before anything else is invalid.
+SUBSTITUTION = r"[_a-z][_a-z0-9]*(?::?[-?][^}]*)?"
+VARIABLE = re.compile(rf"\$(?:(?P<escaped>\$)|(?P<named>{SUBSTITUTION})|\{{(?P<braced>{SUBSTITUTION})\}}|)", re.IGNORECASE)
+# In the order in which the command looks for them.
+OPERATORS = (":-", "-", ":?", "?")
 # What has a meaning in a pattern of .dockerignore, as a regular expression.
 WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?|.")
 WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -56,49 +58,63 @@ def as_dict(value: Any) -> dict[str, Any]:
 def interpolate(value: Any, env: dict[str, Any], where: str) -> Any:
     """C(value) with its variables filled in, all the way down.
 
-    :raises ComposeError: a variable has neither value nor default.
+    :raises ComposeError: a variable has neither value nor default, or a dollar begins no variable.
     """
     if isinstance(value, dict):
         return {key: interpolate(item, env, where) for key, item in value.items()}
     if isinstance(value, list):
         return [interpolate(item, env, where) for item in value]
-    return VARIABLE.sub(lambda found: substitute(found, env, where), value) if isinstance(value, str) else value
+    return filled_in(value, env, where) if isinstance(value, str) else value
 
 
-def substitute(found: re.Match[str], env: dict[str, Any], where: str) -> str:
-    """The text for one variable."""
-    kind, text = resolve(found, env)
-    if kind == "word":
-        return interpolate(text, env, where)
-    if kind == "text":
-        return text
-    reason = f" ({text})" if text else ""
-    name = found["name"] or found["plain"]
-    raise ComposeError(f"Could not read {where}: the variable {name} has no value{reason}. Give it one in env, or a default in the file.")
+def filled_in(text: str, env: dict[str, Any], where: str) -> str:
+    """A text with its variables filled in."""
+    invalid = False
+
+    def fill(found: re.Match[str]) -> str:
+        nonlocal invalid
+        kind, word, reason = resolve(found, env)
+        if kind == "missing":
+            reason = f" ({reason})" if reason else ""
+            raise ComposeError(
+                f"Could not read {where}: the variable {word} has no value{reason}. Give it one in env, or a default in the file."
+            )
+        if not found["escaped"]:
+            invalid = kind == "invalid"  # the command forgets one that a variable follows
+        return word
+
+    result = VARIABLE.sub(fill, text)
+    if invalid:
+        raise ComposeError(f"Could not read {where}: a dollar in '{text}' begins no variable. Write $$ for a dollar.")
+    return result
 
 
-def resolve(found: re.Match[str], env: dict[str, Any]) -> tuple[str, str]:
-    """What a variable comes to: C(text), a C(word) in which variables are to be filled in, or C(missing) with the file's reason."""
+def resolve(found: re.Match[str], env: dict[str, Any]) -> tuple[str, str, str]:
+    """What a variable comes to: C(text) and the text, C(missing) with its name and the file's reason, or C(invalid)."""
     if found["escaped"]:
-        return "text", "$"
-    name, operator, word = found["name"] or found["plain"], found["op"] or "", found["word"] or ""
+        return "text", "$", ""
+    name, operator, word = parts(found)
+    if not name:
+        return "invalid", "", ""
     value = as_value(env.get(name))
-    has = name in env and (value != "" or not operator.startswith(":"))
-    if operator.endswith("+"):
-        return ("word", word) if has else ("text", "")
-    if has:
-        return "text", value
-    return ("word", word) if operator.endswith("-") else ("missing", word)
+    if name in env and (value != "" or not operator.startswith(":")):
+        return "text", value, ""
+    return ("text", word, "") if operator.endswith("-") else ("missing", name, word)
+
+
+def parts(found: re.Match[str]) -> tuple[str, str, str]:
+    """(name, operator, the text after it) of a variable; no name where a dollar begins none."""
+    text = found["named"] or found["braced"] or ""
+    operator = next((one for one in OPERATORS if one in text), "")
+    return text.partition(operator) if operator else (text, "", "")
 
 
 def missing(text: str, env: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(name, reason given in the file) of each variable in a text that has neither value nor default."""
     for found in VARIABLE.finditer(text):
-        kind, word = resolve(found, env)
-        if kind == "word":
-            yield from missing(word, env)
-        elif kind == "missing":
-            yield found["name"] or found["plain"], word
+        kind, word, reason = resolve(found, env)
+        if kind == "missing":
+            yield word, reason
 
 
 def without_value(project: dict[str, Any], env: dict[str, Any], file: str) -> list[str]:
@@ -114,15 +130,58 @@ def without_value(project: dict[str, Any], env: dict[str, Any], file: str) -> li
     return found
 
 
-def names(project: dict[str, Any]) -> set[str]:
-    """All variables that a project names."""
-    found = set()
-    todo = [text for section in SECTIONS for text in strings(project.get(section))]
-    while todo:
-        for match in VARIABLE.finditer(todo.pop()):
-            found |= {match["name"] or match["plain"] or ""} - {""}
-            todo.append(match["word"] or "")
+def valueless(project: dict[str, Any], env: dict[str, Any], file: str) -> list[str]:
+    """The environment variables that are to come from nowhere, each as C(environment variable TZ of service 'web' in 'compose.yml')."""
+    found = []
+    for service, item in as_dict(project.get("services")).items():
+        given = as_dict(item).get("environment")
+        entries = [f"{name}=" if value is not None else str(name) for name, value in given.items()] if isinstance(given, dict) else given
+        for entry in entries if isinstance(entries, list) else []:
+            if isinstance(entry, str) and "=" not in entry and "$" not in entry and entry not in env:
+                found.append(f"environment variable {entry} of service '{service}' in '{file}'")
     return found
+
+
+def bad_addresses(project: dict[str, Any], env: dict[str, Any], file: str) -> list[str]:
+    """The addresses that are none: newer commands leave them out without a word.
+
+    :param project: all of whose variables have values.
+    """
+    found = []
+    for service, item in as_dict(project.get("services")).items():
+        for value in texts(as_dict(item).get("dns"), env, file):
+            if not is_address(value):
+                found.append(f"dns of service '{service}' in '{file}' is no IP address: '{value}'")
+    for network, item in as_dict(project.get("networks")).items():
+        pools = as_dict(as_dict(item).get("ipam")).get("config")
+        for pool in pools if isinstance(pools, list) else []:
+            for value in texts(as_dict(pool).get("subnet"), env, file):
+                if not is_subnet(value):
+                    found.append(f"subnet of network '{network}' in '{file}' is no network such as 10.1.0.0/24: '{value}'")
+    return found
+
+
+def texts(value: Any, env: dict[str, Any], file: str) -> list[str]:
+    """A text or a list of texts, with their variables filled in."""
+    return [interpolate(item, env, f"'{file}'") for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_subnet(text: str) -> bool:
+    """Whether a text is a network with its length, which docker lets begin anywhere within it."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" in text
 
 
 def strings(value: Any, above: tuple[int, ...] = ()) -> Iterator[str]:

@@ -163,6 +163,8 @@ class StackEngine:
         self.index = 10
         self.lingering = self.away = 0
         self.ending: list[dict[str, Any]] = []
+        # Networks that no list has: ID -> name.
+        self.predefined: dict[str, str] = {}
 
     @property
     def client(self) -> Client:
@@ -190,6 +192,9 @@ class StackEngine:
         if method in ("GET", "HEAD"):
             if kind == "services" and rest:
                 return 200, self.objects[kind][rest[0]]
+            if kind == "networks" and rest:
+                name = self.predefined.get(rest[0])
+                return (200, {"Id": rest[0], "Name": name, "Scope": "swarm"}) if name else (404, {"message": "network not found"})
             return self.read(kind, json.loads(query.get("filters", "{}")))
         if rest == ["create"]:
             return self.store(kind, path, body)

@@ -45,8 +45,8 @@ class Files:
         return {} if run.get("state") else {"files": [str(FOLDER / f"{name}.yml")]}
 
     def unwritten(self, what, *runs):
-        """The same, of runs that have nothing to do."""
-        before = self.lab.at_rest()
+        """The same, of runs that have nothing to do: all that was to run does, or has ended."""
+        before = self.lab.snapshot()
         self.runs(what, *runs)
         self.written[what] = self.lab.changes_since(before)
 

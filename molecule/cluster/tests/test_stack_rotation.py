@@ -126,14 +126,14 @@ WRONG = [
     ({"services": {"a": {"command": "x"}}}, "no image specified|image reference must be provided"),
     (
         {"services": {"a": {**OK, "networks": ["n"]}}, "networks": {"n": {"external": True, "name": "nosuch"}}},
-        '"nosuch" is declared as external',
+        "network 'nosuch' is declared as external and does not exist",
     ),
     (
         {"services": {"a": {**OK, "networks": ["n"]}}, "networks": {"n": {"external": True, "name": "docker_gwbridge"}}},
         "not in the right scope",
     ),
     ({"services": {"a": {**OK, "secrets": ["s"]}}}, "undefined secret|secret not found|s"),
-    ({"services": {"a": {**OK, "secrets": ["s"]}}, "secrets": {"s": {"external": True, "name": "nosuch"}}}, "nosuch"),
+    ({"services": {"a": {**OK, "secrets": ["s"]}}, "secrets": {"s": {"external": True, "name": "nosuch"}}}, "secret 'nosuch' is declared"),
     ({"services": {"a": {**OK, "networks": ["n"]}}}, "undefined network"),
     ({"services": {"a": OK}, "configs": {"c": {"file": "/nowhere/c"}}}, "there is no file '/nowhere/c'"),
     ({"services": {"a": {**OK, "ports": ["99999:80"]}}}, "ort"),

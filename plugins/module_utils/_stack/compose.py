@@ -33,10 +33,8 @@ ABANDONED = re.compile(r"apiary-(\d+)-")
 SHORTEST_LIMIT = 300.0
 # The CLI knows Docker Hub by this name.
 DOCKER_HUB = "https://index.docker.io/v1/"
-# What would lead the CLI to another engine than the recorder.
-OTHER_ENGINES = ("DOCKER_CONTEXT", "DOCKER_API_VERSION", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
-# What the CLI needs for itself.
-ITS_OWN = {"PATH", "HOME", "DOCKER_CONFIG"}
+# What the CLI gets of this host's environment. All else would end up in services that ask for it: who deploys must not matter.
+ITS_OWN = ("PATH", "HOME", "DOCKER_CONFIG")
 # Notices about what this collection does itself.
 NOISE = (
     re.compile(r"^Since --detach=false was not specified"),
@@ -56,14 +54,12 @@ class Sources:
 
     :ivar paths: Compose files, merged from left to right.
     :ivar env: values for C(${NAME}) in them.
-    :ivar unset: names that those files fill in and that have no value here, whatever this host's environment says.
     :ivar folder: where carried files lie during the run; empty when there are none.
     :ivar shown: {path in the folder: path as the user wrote it}.
     """
 
     paths: list[str]
     env: dict[str, str] = field(default_factory=dict)
-    unset: list[str] = field(default_factory=list)
     folder: str = ""
     shown: dict[str, str] = field(default_factory=dict)
 
@@ -94,7 +90,7 @@ def prepare(request: Request) -> Iterator[Sources]:
             paths.append(store(folder, f"definition-{number}.yml", text.encode()))
             shown[paths[-1]] = f"definitions[{number}]"
         env = {name: as_value(value) for name, value in request.env.items()}
-        yield Sources(paths, env, request.unset, folder, shown)
+        yield Sources(paths, env, folder, shown)
 
 
 def require_readable(stack: str, path: str) -> None:
@@ -217,8 +213,7 @@ def deploy(handle: Callable[..., Any], request: Request, sources: Sources) -> li
 
 def environment(address: str, logins: list[dict[str, str]], sources: Sources) -> dict[str, str]:
     """What the CLI gets of this host's environment, with the values and logins of the task."""
-    foreign = {*OTHER_ENGINES, *sources.unset} - ITS_OWN
-    found = {name: value for name, value in os.environ.items() if name not in foreign}
+    found = {name: os.environ[name] for name in ITS_OWN if name in os.environ}
     found.update(sources.env)
     found["DOCKER_HOST"] = address
     if logins:

@@ -18,6 +18,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmConflict, SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import (
@@ -40,6 +41,8 @@ NUMBER = 9  # digits that a long name leaves room for
 # Where a service names its configs and secrets.
 REFERENCES = {"configs": ("Configs", "ConfigID", "ConfigName"), "secrets": ("Secrets", "SecretID", "SecretName")}
 ONLY_LABELS = "only updates to Labels"
+# Seconds: managers without a leader have one again after 6 to 12.
+ELECTION = 30.0
 
 
 # -- forms
@@ -195,16 +198,16 @@ class Contents:
             return replace(foreign(kind, name, spec), base=base)
         return Operation(kind, name, "create", None, normal(kind, spec), base=base, spec=spec)
 
-    def _relabelled(self, body: dict[str, Any], kind: str, live: dict[str, Any], remark: str) -> Operation:
+    def _relabelled(self, body: dict[str, Any], kind: str, live: dict[str, Any], problem: str) -> Operation:
         """The version that has the wanted content, with the wanted labels."""
         base = base_of(live)
         labels = {**(body.get("Labels") or {}), **({} if base is None else {BASE_LABEL: base})}
         spec = {**body, "Name": live["Spec"]["Name"], "Labels": labels}
         before, after = normal(kind, live["Spec"]), normal(kind, spec)
-        if remark:
+        if problem:
             after["Data"] = before["Data"]
-        operation = Operation(kind, spec["Name"], "unchanged", before, after, changed_paths(before, after), remark=remark, spec=spec)
-        operation.action = "update" if operation.changes and not remark else "unchanged"
+        operation = Operation(kind, spec["Name"], "unchanged", before, after, changed_paths(before, after), problem=problem, spec=spec)
+        operation.action = "update" if operation.changes and not problem else "unchanged"
         operation.base, operation.object_id = body["Name"], live["ID"]
         operation.path, operation.query = f"/{kind}/{live['ID']}/update", {"version": live["Version"]["Index"]}
         return operation
@@ -217,8 +220,8 @@ class Contents:
             after["Data"] = "(hidden, different)"
         changes = changed_paths(before, after)
         action = "update" if changes else "unchanged"
-        remark = not_compared(live) if same is None else ""
-        operation = Operation(kind, body["Name"], action, before, after, changes, remark=remark, object_id=live["ID"], spec=body)
+        problem = not_compared(live) if same is None else ""
+        operation = Operation(kind, body["Name"], action, before, after, changes, problem=problem, object_id=live["ID"], spec=body)
         if [path for path in changes if not path.startswith("Labels")]:
             operation.action = "impossible"
             operation.problem = (
@@ -237,23 +240,34 @@ class Contents:
         return self._same_secret(live, body) if was == will else False
 
     def _same_secret(self, live: dict[str, Any], body: dict[str, Any]) -> bool | None:
-        """Whether the stored secret has this content, which cannot be read.
+        """Whether the stored secret has this content, which cannot be read; None if nobody can tell for as long as an election may take.
 
         The Engine looks at the content before it looks at the version: an update with version 0 is never stored,
         and its refusal tells.
         """
         probe = {**live["Spec"], "Data": body.get("Data")}
-        verb = f"compare secret '{live['Spec']['Name']}'"
+        what = f"compare secret '{live['Spec']['Name']}'"
+
+        def ask() -> bool:
+            try:
+                self._client.call(what, "POST", f"/secrets/{live['ID']}/update", {"version": 0}, probe)
+            except SwarmConflict:
+                return True
+            except SwarmError as error:
+                if ONLY_LABELS in str(error):
+                    return False
+                raise
+            raise SwarmError("the Engine has taken an update with version 0")
+
         try:
-            self._client.call(verb, "POST", f"/secrets/{live['ID']}/update", {"version": 0}, probe)
-        except SwarmConflict:
-            return True
-        except SwarmError as error:
-            return False if ONLY_LABELS in str(error) else None
-        return None
+            return wait.wait_until(ask, lambda same: True, what, ELECTION)
+        except SwarmError:
+            return None
 
 
 def not_compared(live: dict[str, Any]) -> str:
-    """What the user should know of a secret that might differ."""
-    name = live["Spec"]["Name"]
-    return f"The content of secret '{name}' could not be compared with the stored one: it stays as it is, even if it differs."
+    """Why a secret that might differ cannot be deployed."""
+    return (
+        f"the content of secret '{live['Spec']['Name']}' could not be compared with the stored one within {ELECTION:g} s "
+        "(run again when the managers have a leader)"
+    )

@@ -107,7 +107,7 @@ class Deployment:
         operations, snapshot = recorder.operations, recorder.snapshot
         self.client = self.rollout.client = recorder.client
         operations += prune.unnamed(operations, snapshot, request.name, request.prune, request.kept_versions)
-        problems = plan.problems(operations) + plan.stray_mounts(operations, sources.folder)
+        problems = plan.external(recorder.lacking) + plan.problems(operations) + plan.stray_mounts(operations, sources.folder)
         problems += plan.unresolved(recorder.unresolved, request.registry_unreachable) + apply.circles(request)
         problems += plan.refusals(self.client, operations, snapshot)
         warnings = plan.warnings(said, operations)

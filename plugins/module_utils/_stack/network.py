@@ -14,6 +14,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import
     changed_paths,
     foreign,
     own_labels,
+    spelled,
     stack_of,
     taken,
     with_rest,
@@ -39,7 +40,7 @@ def normal(given: dict[str, Any]) -> dict[str, Any]:
             },
             "IPAM": {
                 "Driver": ipam.get("Driver") or "default",
-                "Subnets": sorted(item["Subnet"] for item in ipam.get("Config") or [] if item.get("Subnet")),
+                "Subnets": sorted(spelled(item["Subnet"]) for item in ipam.get("Config") or [] if item.get("Subnet")),
             },
         }
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +66,22 @@ class Snapshot:
                 self._lists[kind] = client.call(f"list the {kind}", "GET", f"/{kind}") or []
         # A network of another scope cannot carry services: the CLI asks for swarm networks only.
         self.network_names = {item["Id"]: item["Name"] for item in self._lists["networks"]}
+        for ident in sorted(self._unlisted()):
+            self._ask_for_name(client, ident)
+
+    def _unlisted(self) -> set[str]:
+        """The networks of services that no list has: host and bridge, which a swarm knows under IDs of its own."""
+        tasks = [item["Spec"].get("TaskTemplate") or {} for item in self._lists["services"]]
+        known = {*self.network_names, *self.network_names.values()}
+        return {network["Target"] for task in tasks for network in task.get("Networks") or []} - known
+
+    def _ask_for_name(self, client: Client, ident: str) -> None:
+        """One that is gone keeps its ID for a name."""
+        try:
+            self.network_names[ident] = client.call("read a network", "GET", f"/networks/{ident}")["Name"]
+        except EngineError as error:
+            if error.status != 404:
+                raise
 
     def all(self, kind: str) -> list[dict[str, Any]]:
         """All objects of one kind."""
@@ -165,6 +182,14 @@ def without_zeros(value: Any, key: str = "", in_user_map: bool = False) -> Any:
             continue
         kept[name] = item
     return kept
+
+
+def spelled(address: str) -> str:
+    """An IP address or network as Engines spell it: one of IPv6 has many spellings. Anything else stays as it is."""
+    try:
+        return str(ipaddress.ip_network(address) if "/" in address else ipaddress.ip_address(address))
+    except ValueError:
+        return address
 
 
 def as_text(value: Any) -> str:

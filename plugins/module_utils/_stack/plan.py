@@ -18,6 +18,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import S
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import content, network, service
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import (
     KINDS,
+    REST,
     Operation,
     Snapshot,
     changed_paths,
@@ -147,7 +148,17 @@ def differences(operation: Operation, mask: bool = True) -> list[list[Any]]:
         return operation.extra_changes
     was, will = leaves(before), leaves(after)
     found = [[path, was.get(path), will.get(path)] for path in changed_paths(before, after)]
-    return (found or [[path, None, None] for path in operation.changes]) + operation.extra_changes
+    return (found or in_engine_words(operation, mask)) + operation.extra_changes
+
+
+def in_engine_words(operation: Operation, mask: bool) -> list[list[Any]]:
+    """The same where the forms of Compose files do not differ, such as a variable that is given twice."""
+    was, will = leaves(operation.before), leaves(operation.after)
+    hidden = {path for path in operation.changes if mask and path.endswith("ContainerSpec.Env")}
+    return [
+        [f"{REST}.{path}", *((service.HIDDEN, service.CHANGED) if path in hidden else (was.get(path), will.get(path)))]
+        for path in operation.changes
+    ]
 
 
 def diff(operations: list[Operation], mask: bool = True) -> list[dict[str, str]]:
@@ -302,6 +313,17 @@ def stray_mounts(operations: list[Operation], folder: str) -> list[str]:
                         "and that file is on the controller (give the path on the nodes, beginning with a slash)"
                     )
     return found
+
+
+def external(lacking: list[str]) -> list[str]:
+    """The external objects that are not there, all in one reason.
+
+    :param lacking: each as C(network 'front').
+    """
+    if not lacking:
+        return []
+    verb = "is declared as external and does not exist" if len(lacking) == 1 else "are declared as external and do not exist"
+    return [f"{', '.join(sorted(set(lacking)))} {verb} (create what is missing first, or correct its name)"]
 
 
 def unresolved(images: dict[str, str], registry_unreachable: str) -> list[str]:

@@ -44,6 +44,7 @@ class Recorder:
     :param assume: take external objects that the request names for present.
     :ivar operations: what was captured, in the CLI's order.
     :ivar unresolved: image -> why its registry did not tell its digest.
+    :ivar lacking: the external objects that are not there, as C(network 'front').
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Recorder:
         self.operations: list[Operation] = []
         self.refused: list[str] = []
         self.unresolved: dict[str, str] = {}
+        self.lacking: list[str] = []
 
     def run(self, sources: compose.Sources) -> list[str]:
         """Let the CLI ask for all that it wants; its warnings.
@@ -138,7 +140,15 @@ class Recorder:
         if not key:
             return ok([] if kind == "networks" else self._listed(kind, json.loads(query.get("filters") or "{}")))
         found = self._settled.get(key) or (None if self.contents.hides(kind) else self.snapshot.find(kind, key))
+        if found is None and kind == "networks":
+            found = self._lacks(kind, unquote(key))  # only external ones are asked for by name
         return ok(found) if found else message(404, f"{kind[:-1]} {key} not found")
+
+    def _lacks(self, kind: str, name: str) -> dict[str, Any]:
+        """Note an external object that is not there. The CLI would stop at the first one: it goes on with what stands for it."""
+        self.lacking.append(f"{kind[:-1]} '{name}'")
+        self.snapshot.add(kind, assumed_object(kind, name))
+        return assumed_object(kind, name)
 
     def _listed(self, kind: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
         """A list as the CLI filters it: by the stack's label, or by names.
@@ -147,7 +157,10 @@ class Recorder:
         sees none does it spell out what it wants.
         """
         if "name" in filters:
-            return self.contents.listed(kind, list(filters["name"]))
+            found, names = self.contents.listed(kind, list(filters["name"])), list(filters["name"])
+            # The CLI asks for all that a service names, and a filter takes a part of a name, too.
+            there = {item["Spec"]["Name"] for item in found}
+            return found + [self._lacks(kind, name) for name in names if name not in there]
         stacks = [label.partition("=")[2] for label in filters.get("label", {})]
         return [item for stack in stacks for item in self.snapshot.of_stack(kind, stack)]
 

@@ -44,7 +44,6 @@ class Request:
 
     :ivar packed: Compose files that came from the controller, as [path as the user wrote it, stored name, base64].
     :ivar attached: files that those name, in the same form.
-    :ivar unset: variables that the files name and that have no value, whatever this host's environment says.
     :ivar dependencies: service -> the services that it depends on, by the names in the Compose files.
     :ivar who: who runs the play, and where.
     """
@@ -75,7 +74,6 @@ class Request:
     rollback: bool = False
     packed: list[list[str]] = field(default_factory=list, repr=False)
     attached: list[list[str]] = field(default_factory=list, repr=False)
-    unset: list[str] = field(default_factory=list)
     dependencies: dict[str, list[str]] = field(default_factory=dict)
     who: str = ""
 

@@ -20,6 +20,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import
     as_text,
     changed_paths,
     own_labels,
+    spelled,
     taken,
     times,
     with_rest,
@@ -29,6 +30,9 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import
 JOB_MODES = {"ReplicatedJob", "GlobalJob"}
 MEBIBYTE = 2**20
 CHANGED = "(hidden, changed)"
+# Of an environment variable that a service takes away from its image.
+UNSET = "(unset)"
+UNKNOWN = (None, "", "unknown")
 NO_DIGEST = "The registry did not tell the digest of image"
 # The Engine's key -> the key in a Compose file; the values are the same. First those of a container.
 CONTAINER = {
@@ -95,6 +99,10 @@ def normal(spec: dict[str, Any], network_names: dict[str, str], keep_order: bool
         ),
         key=lambda item: item["Target"],
     )
+    if task.get("Placement"):
+        task["Placement"]["Platforms"] = known_platforms(task["Placement"].get("Platforms") or [])
+    if container.get("DNSConfig"):
+        container["DNSConfig"]["Nameservers"] = [spelled(one) for one in container["DNSConfig"].get("Nameservers") or []]
     if not keep_order:
         sort_meaningless(task, container)
     return without_zeros(form)
@@ -107,6 +115,12 @@ def sort_meaningless(task: dict[str, Any], container: dict[str, Any]) -> None:
     placement = task.get("Placement") or {}
     if placement.get("Constraints"):
         placement["Constraints"].sort()
+
+
+def known_platforms(given: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Each platform once, without the entries of an image that are none: docker's command sent those, too, before 29.7."""
+    known = {as_text(item): item for item in given if not (item.get("OS") in UNKNOWN and item.get("Architecture") in UNKNOWN)}
+    return [known[text] for text in sorted(known)]
 
 
 def mode(given: dict[str, Any]) -> dict[str, Any]:
@@ -251,11 +265,11 @@ def environment_of(normal_form: dict[str, Any] | None) -> list[str]:
 
 
 def environment(entries: list[str], before: list[str], mask: bool) -> dict[str, str]:
-    """C({name: value}). A hidden value is marked if the name was known with another one; a name without value hides nothing."""
+    """C({name: value}). A hidden value is marked if the name was known with another one; a name without value is no empty value."""
     known = dict(entry.partition("=")[::2] for entry in before)
     form = {}
     for name, equals, value in (entry.partition("=") for entry in entries):
-        shown = value
+        shown = value if equals else UNSET
         if mask and equals:
             shown = CHANGED if name in known and known[name] != value else HIDDEN
         form[name] = shown

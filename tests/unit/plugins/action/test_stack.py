@@ -146,7 +146,6 @@ def test_with_their_values_all_is_packed_and_this_hosts_environment_does_not_cou
     data = action.data(files="compose.yml", env={"TAG": 1, "DRIVER": "overlay"})
     assert [(shown, name) for shown, name, _content in data["packed"]] == [("compose.yml", "0-compose.yml")]
     assert [name for _shown, name, _content in data["attached"]] == ["attached-0-a.env"]
-    assert data["unset"] == ["A", "ENVFILE"]
     assert data["dependencies"] == {}
     assert data["env"] == {"TAG": 1, "DRIVER": "overlay"}
 
@@ -155,7 +154,6 @@ def test_files_on_the_manager_are_looked_into_as_well(action: Action) -> None:
     with pytest.raises(ComposeError, match=r"variable FAR of service 'far' in '/there\.yml' has no value"):
         action.data(files=["/there.yml", "/nowhere.yml"], remote_src=True)
     assert "packed" not in action.data(files=["/there.yml"], remote_src=True, env={"FAR": ""})
-    assert "unset" not in action.data(files=["compose.yml"], state="absent")
 
 
 def test_the_text_of_a_file_on_the_manager_is_shown_nowhere(action: Action, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,16 +258,28 @@ def test_values_of_environments_are_compared_and_sent_but_not_shown(engine: Stac
     assert [item["changes"] for item in shown["plan"] if item["action"] == "update"] == [[["environment.PASSWORD", "mackerel", "sardine"]]]
 
 
-def test_a_secret_that_could_not_be_compared_is_told(engine: StackEngine) -> None:
-    engine.digests = {"web:1": "sha256:aa", "db:1": "sha256:bb"}
-    assert run(engine)["warnings"] == []
-    assert run(engine)["warnings"] == []
+def test_a_secret_that_cannot_be_compared_fails_before_a_write(engine: StackEngine) -> None:
+    run(engine)
+    engine.writes.clear()
     update = engine.update
     engine.update = lambda kind, *rest: (503, {"message": "busy"}) if kind == "secrets" else update(kind, *rest)
     for check in (True, False):
-        result = run(engine, check=check)
-        assert result["changed"] is False
-        assert [text for text in result["warnings"] if "secret 'app_pw-1' could not be compared" in text]
+        with pytest.raises(
+            SwarmError, match=r"the content of secret 'app_pw-1' could not be compared .* within 30 s .*Nothing was changed"
+        ):
+            run(engine, check=check)
+    assert engine.writes == []
+
+
+def test_a_secret_is_compared_again_while_managers_elect_a_leader(engine: StackEngine) -> None:
+    run(engine)
+    update, answers = engine.update, [(500, {"message": "rpc error: The swarm does not have a leader"})] * 3
+
+    def later(kind: str, *rest: object) -> tuple[int, object]:
+        return answers.pop() if kind == "secrets" and answers else update(kind, *rest)
+
+    engine.update = later
+    assert run(engine)["changed"] is False and not answers
 
 
 def test_a_command_that_does_not_end_fails_with_a_sentence(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:

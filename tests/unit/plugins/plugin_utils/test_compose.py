@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose
-from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, builds_of, interpolate
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, builds_of
 
 
 @pytest.fixture
@@ -46,63 +46,6 @@ def refusal(project: Path, *texts: str, env: dict[str, Any] | None = None) -> st
     sentence = str(caught.value)
     assert sentence.startswith("Could not ") and sentence.endswith(".") and "\n" not in sentence
     return sentence
-
-
-# -- interpolation
-SET, EMPTY, UNSET = {"A": "a", "B": "b"}, {"A": "", "B": "b"}, {"B": "b"}
-
-
-@pytest.mark.parametrize(
-    ("text", "when_set", "when_empty", "when_unset"),
-    [
-        ("$A", "a", "", None),
-        ("${A}", "a", "", None),
-        ("${A:-d}", "a", "d", "d"),
-        ("${A-d}", "a", "", "d"),
-        ("${A:-}", "a", "", ""),
-        ("${A:+x}", "x", "", ""),
-        ("${A+x}", "x", "x", ""),
-        ("${A:?msg}", "a", None, None),
-        ("${A?msg}", "a", "", None),
-        ("${A:-${B}}", "a", "b", "b"),
-        ("${A:-$B}/c", "a/c", "b/c", "b/c"),
-        ("${A:-${C:-d}}", "a", "d", "d"),
-        ("${A+${C}}", None, None, ""),
-        ("<${A:-x:y/z-1}>", "<a>", "<x:y/z-1>", "<x:y/z-1>"),
-        ("$$A $${A} $$$B", "$A ${A} $b", "$A ${A} $b", "$A ${A} $b"),
-        ("5$ $1 ${} ${A/x/y}", "5$ $1 ${} ${A/x/y}", "5$ $1 ${} ${A/x/y}", "5$ $1 ${} ${A/x/y}"),
-    ],
-)
-def test_variables_have_the_operators_of_compose(text: str, when_set: str | None, when_empty: str | None, when_unset: str | None) -> None:
-    for env, wanted in ((SET, when_set), (EMPTY, when_empty), (UNSET, when_unset)):
-        if wanted is None:
-            with pytest.raises(ComposeError, match="^Could not read here: the variable [AC] has no value"):
-                interpolate(text, env, "here")
-        else:
-            assert interpolate(text, env, "here") == wanted
-
-
-def test_a_default_that_is_not_needed_is_not_looked_at() -> None:
-    assert interpolate("${A:-${C}}", SET, "here") == "a"
-    assert interpolate("${C:+${D}}", SET, "here") == ""
-
-
-def test_what_a_variable_is_for_is_told_where_it_is_missing() -> None:
-    with pytest.raises(ComposeError) as caught:
-        interpolate("${A:?the release}", {}, "here")
-    assert str(caught.value) == (
-        "Could not read here: the variable A has no value (the release). Give it one in env, or a default in the file."
-    )
-
-
-def test_variables_are_filled_in_at_any_depth_but_not_in_keys() -> None:
-    value = {"$A": ["$A", {"k": "${B}", "n": 1, "none": None, "yes": True}]}
-    assert interpolate(value, SET, "here") == {"$A": ["a", {"k": "b", "n": 1, "none": None, "yes": True}]}
-
-
-@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (7, "7"), (None, "")])
-def test_values_read_as_in_the_environment_of_the_docker_command(value: Any, text: str) -> None:
-    assert interpolate("${A-default}", {"A": value}, "here") == text
 
 
 # -- what is built
@@ -334,33 +277,6 @@ def test_a_file_of_the_context_that_cannot_be_read_is_one_sentence(project: Path
 
     monkeypatch.setattr(_compose, "read", refuse)
     assert "Dockerfile' in its context cannot be read (Permission denied)" in refusal(project)
-
-
-@pytest.mark.parametrize(
-    ("text", "env", "names"),
-    [
-        ("$A ${B}", {}, ["A", "B"]),
-        ("$$A $${B}", {}, []),
-        ("${A}", {"A": ""}, []),
-        ("${A:?}", {"A": ""}, ["A"]),
-        ("${A?}", {"A": ""}, []),
-        ("${A:-} ${B-x}", {}, []),
-        ("${A:-${B}}", {}, ["B"]),
-        ("${A:-${B}}", {"A": "1"}, []),
-        ("${A:+${B}}", {"A": "1"}, ["B"]),
-        ("${A:+${B}}", {}, []),
-        ("a$ 5$ ${", {}, []),
-    ],
-)
-def test_a_variable_needs_a_value_or_a_default(text: str, env: dict[str, Any], names: list[str]) -> None:
-    assert [name for name, _reason in _compose.missing(text, env)] == names
-
-
-def test_what_is_no_project_has_no_variables() -> None:
-    for text in ("a: [", "- a", "a: !!timestamp x", ""):
-        assert _compose.document(text) == {}
-    assert _compose.names(_compose.document("services: {a: &a {b: *a, c: $X}}")) == {"X"}
-    assert _compose.without_value({"services": ["$A"], "networks": None}, {}, "f") == []
 
 
 def test_dependencies_are_those_of_all_files() -> None:

@@ -71,11 +71,11 @@ def test_notices_of_the_command_are_left_out_and_broken_warnings_made_whole() ->
 
 def test_a_variable_of_this_hosts_environment_is_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = tmp_path / "docker"
-    command.write_text("#!/bin/sh\necho A=$A B=$B HOME=$HOME >&2\n")
+    command.write_text("#!/bin/sh\necho A=$A B=$B C=$DOCKER_CONTEXT HOME=$HOME >&2\n")
     command.chmod(0o755)
-    for name in ("A", "B"):
+    for name in ("A", "B", "DOCKER_CONTEXT"):
         monkeypatch.setenv(name, "of this host")
     monkeypatch.setenv("HOME", "/home")
     monkeypatch.setenv("PATH", str(tmp_path))
-    laid_out = compose.Sources([], {"B": "given"}, ["A", "HOME"])
-    assert compose.deploy(lambda *_: (200, {}, b""), Request("app"), laid_out) == ["A= B=given HOME=/home"]
+    laid_out = compose.Sources([], {"B": "given"})
+    assert compose.deploy(lambda *_: (200, {}, b""), Request("app"), laid_out) == ["A= B=given C= HOME=/home"]

@@ -187,7 +187,8 @@ def test_where_the_way_back_is_refused_both_reasons_are_told(engine: StackEngine
     update = engine.update
 
     def once(kind: str, ident: str, path: str, version: int, body: dict[str, Any]) -> tuple[int, Any]:
-        return update(kind, ident, path, version, body) if "web:2" in str(body) else (500, {"message": "the disk is full"})
+        way_back = kind == "services" and "web:2" not in str(body)
+        return (500, {"message": "the disk is full"}) if way_back else update(kind, ident, path, version, body)
 
     engine.update = once  # the way back is refused
     for attempt in (run, in_parts):

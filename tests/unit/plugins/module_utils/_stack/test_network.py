@@ -27,6 +27,11 @@ def test_a_network_as_stored_equals_the_one_asked_for() -> None:
     assert changes(stored, {"Labels": {"x": ""}, "IPAM": {"Config": [{"Subnet": "10.9.0.0/24"}]}}) == ["IPAM.Subnets"]
 
 
+def test_a_subnet_has_one_spelling() -> None:
+    one, other = ({"IPAM": {"Config": [{"Subnet": subnet}]}} for subnet in ("2001:DB8:0::/64", "2001:db8::/64"))
+    assert changes(network.normal(one), other) == []
+
+
 def changes(live: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     """What differs between a network's normal form and another."""
     return changed_paths(live, network.with_chosen_subnets(live, network.normal(asked)))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import service
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import Snapshot
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, run
 
@@ -121,7 +122,26 @@ def test_what_an_earlier_task_would_have_made_can_be_assumed(engine: StackEngine
     predicted = run(engine, check=True, definitions=definitions, assume_present=assume)
     assert actions(predicted)["app_web"] == "create"
     assert not any(name in ("shared", "outside") for name in actions(predicted))
-    with pytest.raises(SwarmError, match='network "shared" is declared as external'):
-        run(engine, check=True, definitions=definitions)
-    with pytest.raises(SwarmError, match='network "shared" is declared as external'):
-        run(engine, definitions=definitions, assume_present=assume)
+    for check, options in ((True, {}), (False, {"assume_present": assume})):
+        with pytest.raises(SwarmError, match="network 'shared', secret 'outside' are declared as external and do not exist") as caught:
+            run(engine, check=check, definitions=definitions, **options)
+        assert "Nothing was changed" in str(caught.value)
+    assert engine.writes == []
+
+
+def test_one_external_object_that_is_not_there_is_told_in_the_singular(engine: StackEngine) -> None:
+    definitions = changed()
+    definitions[0]["networks"]["shared"] = {"external": True}
+    with pytest.raises(SwarmError, match="stack 'app': network 'shared' is declared as external and does not exist"):
+        run(engine, definitions=definitions)
+
+
+def test_networks_that_no_list_has_are_asked_for_their_names(engine: StackEngine) -> None:
+    run(engine)
+    engine.predefined = {"0ig8": "host"}
+    task = engine.named("services", "app_web")["Spec"]["TaskTemplate"]
+    task["Networks"] = [{"Target": "0ig8"}, {"Target": "gone"}]
+    snapshot = Snapshot(engine.client)
+    assert snapshot.network_names["0ig8"] == "host" and "gone" not in snapshot.network_names
+    named = service.normal({"TaskTemplate": {"Networks": [{"Target": "host"}]}}, snapshot.network_names)
+    assert service.normal({"TaskTemplate": {"Networks": [{"Target": "0ig8"}]}}, snapshot.network_names) == named

@@ -127,6 +127,26 @@ def test_a_job_runs_again() -> None:
     assert service.replaces_tasks(job, job) == "all"
 
 
+def test_platforms_are_the_same_in_any_order_with_and_without_those_that_are_none() -> None:
+    amd, arm = {"OS": "linux", "Architecture": "amd64"}, {"OS": "linux", "Architecture": "arm64", "Variant": "v8"}
+    none = {"OS": "unknown", "Architecture": "unknown"}
+
+    def placement(*platforms: dict[str, str]) -> dict[str, Any]:
+        return form(TaskTemplate__Placement={"Platforms": list(platforms)})["TaskTemplate"]
+
+    assert placement(amd, arm, none, amd) == placement(arm, amd) == placement(none, {}, amd, arm)
+    assert placement(amd) != placement(arm)
+    assert placement(none) == placement()
+
+
+def test_an_address_has_one_spelling() -> None:
+    def servers(*addresses: str) -> dict[str, Any]:
+        return form(TaskTemplate__ContainerSpec__DNSConfig={"Nameservers": list(addresses)})
+
+    assert servers("2001:DB8:0::53", "192.0.2.1") == servers("2001:db8::53", "192.0.2.1")
+    assert servers("192.0.2.1", "192.0.2.2") != servers("192.0.2.2", "192.0.2.1"), "they are asked in turn"
+
+
 def test_a_global_service_stays_global() -> None:
     assert service.normal(change("Mode", {"Global": {}}), NETWORKS)["Mode"] == {"Global": {}}
 
@@ -164,7 +184,7 @@ SPEC: dict[str, Any] = {
 COMPOSE = """\
 image: web:1@sha256:aa
 command: [serve]
-environment: {A: (hidden), EMPTY: (hidden), BARE: ''}
+environment: {A: (hidden), EMPTY: (hidden), BARE: (unset)}
 labels: {in: box}
 stop_grace_period: 1m30s
 healthcheck: {test: [CMD, 'true'], interval: 1500ms, retries: 3}
@@ -234,9 +254,14 @@ def test_a_change_is_told_as_path_before_and_after() -> None:
     assert differences(update(Mode__Replicated__Replicas=5)) == [["deploy.replicas", 3, 5]]
     assert differences(update(TaskTemplate__ContainerSpec__Env=["A=2", "EMPTY=", "NEW=x"])) == [
         ["environment.A", "(hidden)", "(hidden, changed)"],
-        ["environment.BARE", "", None],
+        ["environment.BARE", "(unset)", None],
         ["environment.NEW", None, "(hidden)"],
     ]
+    bare = update(TaskTemplate__ContainerSpec__Env=["A=1", "EMPTY=", "BARE="])
+    assert differences(bare) == [["environment.BARE", "(unset)", "(hidden)"]]
+    assert differences(bare, mask=False) == [["environment.BARE", "(unset)", ""]]
+    twice = update(TaskTemplate__ContainerSpec__Env=["A=0", "A=1", "EMPTY=", "BARE"])
+    assert differences(twice) == [["x-engine.TaskTemplate.ContainerSpec.Env", "(hidden)", "(hidden, changed)"]]
     shown = differences(update(TaskTemplate__ContainerSpec__Env=["A=2", "EMPTY=", "BARE"]), mask=False)
     assert shown == [["environment.A", "1", "2"]]
     assert differences(update(UpdateConfig=None))[0] == ["deploy.update_config.delay", "1s", None]
