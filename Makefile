@@ -44,8 +44,8 @@ show: env ## Show what runs and where
 test: env ## All tests; ends with "N passed, N failed"
 	@tests/run
 
-test-long: env ## What takes longer: the modules on engines 20.10, 26.1 and 28.5
-	@tests/run engines
+test-long: env ## What takes longer: engines 20.10, 26.1 and 28.5, and 26 public-style stack files
+	@tests/run engines stack_files
 
 lint: env ## ansible-lint, yamllint, ruff, mypy
 	@tests/lint

@@ -32,10 +32,8 @@ GATES = {
 }
 # By name only (make test-long): it takes twenty minutes.
 MORE = {"engines": ["tests/engines"]}
-STORIES = {
-    story["name"]: ["pytest", "--durations=6", f"molecule/{story['shape']}/tests/test_{story['name']}.py"]
-    for story in yaml.safe_load((ROOT / "molecule" / "stories.yml").read_text(encoding="utf-8"))["stories"]
-}
+TOLD = yaml.safe_load((ROOT / "molecule" / "stories.yml").read_text(encoding="utf-8"))["stories"]
+STORIES = {story["name"]: ["pytest", "--durations=6", f"molecule/{story['shape']}/tests/test_{story['name']}.py"] for story in TOLD}
 ENVIRONMENT = {
     **os.environ,
     "LC_ALL": "C.UTF-8",
@@ -79,7 +77,7 @@ def main(wanted: list[str]) -> int:
     for name in wanted:
         if name not in steps:
             sys.exit(f"Could not run step '{name}': there is no such step. Use one of {', '.join(steps)}.")
-    wanted = wanted or [*GATES, *STORIES]
+    wanted = wanted or [*GATES, *(story["name"] for story in TOLD if not story.get("long"))]
     LOGS.mkdir(parents=True, exist_ok=True)
     # Nobody knows what somebody has left who ran stories earlier.
     (LOGS / "left").write_text("", encoding="utf-8")
