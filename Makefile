@@ -45,7 +45,8 @@ test: env ## All tests; ends with "N passed, N failed"
 	@tests/run
 
 test-long: env ## What takes longer: engines 20.10, 26.1 and 28.5, and 26 public-style stack files
-	@tests/run engines stack_files
+	@tests/run engines
+	@tests/run stack_files
 
 lint: env ## ansible-lint, yamllint, ruff, mypy
 	@tests/lint
