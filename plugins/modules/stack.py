@@ -171,6 +171,15 @@ options:
         services that depend on each other may fail a few times on a first deployment. What cannot even be started fails early in any case.
     type: int
     default: 0
+  stable_for:
+    description:
+      - How long all tasks of a service have to run without a failure before it counts as deployed, in seconds.
+      - By default, as long as the C(monitor) period of its C(update_config), which is 5 seconds if it has none. On a first deployment, which
+        the Swarm itself does not monitor, as long as the interval of its health check or the delay of its restart policy where one of them
+        is longer. A program that has failed more than once has to outlive its earlier runs in any case.
+      - A longer time finds programs that start well and fail later.
+    type: int
+    default: 0
   rollback:
     description:
       - When the deployment fails, roll the services that this run has written back to the newest release. Those that the release does not
@@ -344,6 +353,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
     "max_failures": {"type": "int", "default": 0},
+    "stable_for": {"type": "int", "default": 0},
     "rollback": {"type": "bool", "default": False},
     **PRIVATE_OPTIONS,
     **CONNECTION_OPTIONS,

@@ -124,8 +124,9 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.client import C
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import releases
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deployment import in_control
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import explain, live_tasks, state, task_name
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import live_tasks, state
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import of_stack
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import explain, task_name
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.service import compose_form, normal
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 

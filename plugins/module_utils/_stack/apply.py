@@ -13,7 +13,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, connect, encode_query
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import health
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import health, reasons
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.content import with_ids
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import FAILED, LIVE, Health, History, Observation, state
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import Operation, of_stack
@@ -137,7 +137,7 @@ class Rollout:
             return False
         failed = {name: found.text for name, found in observer.healths.items() if not found.good}
         for name in observer.open:
-            seen = health.progress(observer.services[name]) if name in observer.services else "not seen"
+            seen = reasons.progress(observer.services[name]) if name in observer.services else "not seen"
             failed[name] = f"{seen} after {stopwatch.limit:g} s" + (f" ({trouble})" if trouble else "")
         if failed:
             causes = "; ".join(observer.explain(name, cause) for name, cause in sorted(failed.items()))
@@ -194,7 +194,8 @@ class Observer:
             return Health(False, "somebody has removed it meanwhile")
         own = [task for task in tasks if task["ServiceID"] == service["ID"]]
         failures = 0 if checkpoint.failure else self._request.max_failures
-        observation = Observation(service, own, nodes_down(self._nodes), wait.now(), checkpoint.action(name), failures)
+        action, stable_for = checkpoint.action(name), self._request.stable_for
+        observation = Observation(service, own, nodes_down(self._nodes), wait.now(), action, failures, stable_for)
         return health.evaluate(observation, self._history[name])
 
     def save(self) -> None:
@@ -211,8 +212,8 @@ class Observer:
         for name in self.open:
             failures, service = self._history[name].failures, self.services.get(name)
             newest = max(failures.values(), key=health.changed_at, default=None)
-            error = f", {len(failures)} failed, the last one: {health.error_of(newest)}" if newest else ""
-            lines.append(f"{name}: {health.progress(service) if service else 'not seen yet'}{error}")
+            error = f", {len(failures)} failed, the last one: {reasons.error_of(newest)}" if newest else ""
+            lines.append(f"{name}: {reasons.progress(service) if service else 'not seen yet'}{error}")
         more = len(lines) - LINES
         return lines[:LINES] + ([f"and {more} more services"] if more > 0 else [])
 
@@ -222,14 +223,14 @@ class Observer:
         if service is None:
             return f"service '{name}': {cause}"
         try:
-            tasks = health.of_the_last_update(service, self._client.tasks({"service": {service["ID"]: True}}))
+            tasks = reasons.of_the_last_update(service, self._client.tasks({"service": {service["ID"]: True}}))
             self._nodes = self._client.nodes() if self._nodes is None else self._nodes
         except SwarmError:
             return f"service '{name}': {cause}"  # which tells that nobody answers
         names = {node["ID"]: lookup.node_hostname(node) for node in self._nodes}
         lines = last_log_lines(self._client, tasks, nodes_down(self._nodes))
-        reasons = health.explain(name, tasks, names, wait.now())
-        return f"service '{name}': {cause} ({reasons})" + (f", last log lines: {lines}" if lines else "")
+        why = reasons.explain(name, tasks, names, wait.now())
+        return f"service '{name}': {cause} ({why})" + (f", last log lines: {lines}" if lines else "")
 
 
 def send(client: Client, operation: Operation, ids: dict[str, str]) -> str:
@@ -327,12 +328,12 @@ def last_log_lines(client: Client, tasks: list[dict[str, Any]], nodes_down: set[
         and task.get("NodeID") not in nodes_down
     ]
     for task in sorted(ended, key=health.changed_at, reverse=True)[:1]:
-        query = encode_query({"stdout": 1, "stderr": 1, "tail": health.LOG_LINES})
+        query = encode_query({"stdout": 1, "stderr": 1, "tail": reasons.LOG_LINES})
         try:
             status, _headers, body = client.raw("GET", f"/v{client.api_version}/tasks/{task['ID']}/logs{query}", {}, None)
         except SwarmError:
             return ""  # the message is worth more than its ornament
-        return health.log_text(body) if status == 200 else ""
+        return reasons.log_text(body) if status == 200 else ""
     return ""
 
 

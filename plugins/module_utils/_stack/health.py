@@ -11,7 +11,6 @@ a period without failures, and what was seen before.
 from __future__ import annotations
 
 import calendar
-import struct
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,8 +19,6 @@ LIVE = {"new", "allocated", "pending", "assigned", "accepted", "preparing", "rea
 # What Swarm wants of a task that it has not given up; that of a job shall complete.
 WANTED = LIVE | {"complete"}
 FAILED = {"failed", "rejected", "orphaned"}
-# How many different errors and log lines a message carries.
-REASONS, LOG_LINES = 3, 5
 # Seconds: the update monitor's default, how long a pending task may wait for a node, how long no task at all may
 # be left before nobody is thought to start one, and how long rejections must last to be no passing hiccup.
 MONITOR, PENDING, GAP, REJECTED_SPAN = 5.0, 30.0, 5.0, 15.0
@@ -41,6 +38,7 @@ class Observation:
     :ivar now: seconds since the epoch.
     :ivar action: create, update or unchanged: what this run did to it.
     :ivar max_failures: after so many failed tasks it will not arrive; 0: never mind.
+    :ivar stable_for: seconds that its tasks have to run without a failure, where that is longer than what the service itself asks for.
     """
 
     service: dict[str, Any]
@@ -49,6 +47,7 @@ class Observation:
     now: float
     action: str
     max_failures: int = 0
+    stable_for: float = 0
 
     @property
     def name(self) -> str:
@@ -124,12 +123,17 @@ def evaluate(observation: Observation, history: History) -> Health | None:
     if "ReplicatedJob" in observation.mode or "GlobalJob" in observation.mode:
         return evaluate_job(observation, history)
     live = live_tasks(observation.tasks)
-    wanted = observation.mode["Replicated"].get("Replicas", 1) if "Replicated" in observation.mode else len(places(live, observation.place))
-    if "Global" in observation.mode and not wanted:
-        wanted = used_up(observation)
+    given_up_nodes = used_up(live, observation) if "Global" in observation.mode else set()
+    if "Replicated" in observation.mode:
+        wanted = observation.mode["Replicated"].get("Replicas", 1)
+    else:
+        wanted = len(places(live, observation.place) | given_up_nodes)
         nowhere = history.holds_for("nowhere", not wanted, observation.now, GAP)
         if not wanted:
             return Health(True, "no node matches") if nowhere else None
+    if history.holds_for("given up", bool(given_up_nodes and live), observation.now, GAP):
+        count = len(given_up_nodes)
+        return Health(False, f"on {count} of its {wanted} nodes its tasks have failed and its restart policy starts no new ones")
     enough = len(places(running_tasks(live, observation.nodes_down), observation.place)) >= wanted
     return (
         unschedulable(live, observation, history)
@@ -168,17 +172,28 @@ def settled(live: list[dict[str, Any]], wanted: int, observation: Observation, h
         history.good_since = None
         return None
     good = Health(True, f"{wanted}/{wanted} running")
-    if observation.action == "update" and observation.update_state == "completed" and not history.failures:
+    if observation.action == "update" and observation.update_state == "completed" and not (history.failures or observation.stable_for):
         return good  # Swarm has monitored it
     if history.good_since is None:
         # A service that nobody touched ran before we came: its tasks' age counts.
         started = [changed_at(task) for task in live]
         history.good_since = min(max(started, default=0.0), observation.now) if observation.action == "unchanged" else observation.now
     period = ((observation.service["Spec"].get("UpdateConfig") or {}).get("Monitor") or MONITOR * 1e9) / 1e9
+    if observation.action == "create":
+        period = max(period, own_pace(observation.service["Spec"]))  # Swarm monitors no first deployment
     if history.failures:
         period = max(period, MONITOR) + crash_loop(observation, history)
+    period = max(period, observation.stable_for)
     quiet_since = max([history.good_since, *history.failed_at.values()])
     return good if observation.now - quiet_since >= period else None
+
+
+def own_pace(spec: dict[str, Any]) -> float:
+    """How long a service takes to show that something is wrong, by its own word: until its next health check, or its next start."""
+    task = spec.get("TaskTemplate") or {}
+    check = (task.get("ContainerSpec") or {}).get("Healthcheck") or {}
+    disabled = (check.get("Test") or ["NONE"])[0] == "NONE"
+    return max(0 if disabled else check.get("Interval") or 0, (task.get("RestartPolicy") or {}).get("Delay") or 0) / 1e9
 
 
 def crash_loop(observation: Observation, history: History) -> float:
@@ -200,11 +215,14 @@ def given_up(live: list[dict[str, Any]], wanted: int, observation: Observation, 
     return None
 
 
-def used_up(observation: Observation) -> int:
-    """On how many nodes a global service has failed for good: Swarm makes no new tasks there, which is no want of nodes."""
+def used_up(live: list[dict[str, Any]], observation: Observation) -> set[Any]:
+    """The nodes on which a global service has failed for good: Swarm makes no new tasks there, which is no want of nodes."""
     policy = observation.service["Spec"].get("TaskTemplate", {}).get("RestartPolicy") or {}
+    if observation.update_state == "updating" or not (ends(policy) or policy.get("MaxAttempts")):
+        return set()
     failed = [task for task in observation.tasks if state(task) in FAILED]
-    return len(places(failed, observation.place)) if ends(policy) or policy.get("MaxAttempts") else 0
+    complete = [task for task in observation.tasks if state(task) == "complete"]
+    return places(failed, observation.place) - places([*live, *complete], observation.place) - observation.nodes_down
 
 
 def ends(policy: dict[str, Any]) -> bool:
@@ -307,70 +325,6 @@ def epoch(text: str | None) -> float:
         return float(calendar.timegm(time.strptime((text or "")[:19], "%Y-%m-%dT%H:%M:%S")))
     except ValueError:
         return 0.0
-
-
-# -- explanations
-def explain(service: str, tasks: list[dict[str, Any]], nodes: dict[str, str], now: float) -> str:
-    """The newest errors first, equal ones counted; without any, where the tasks hang.
-
-    :param nodes: node ID -> name.
-    """
-    failed = [task for task in tasks if state(task) in FAILED or task["Status"].get("Err")]
-    counts: dict[tuple[str, str], int] = {}
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
-    for task in sorted(failed, key=changed_at, reverse=True):
-        key = state(task), error_of(task)
-        counts[key] = counts.get(key, 0) + 1
-        newest.setdefault(key, task)
-    found = [
-        f"{task_name(service, task, nodes)}: {key[0]}: {key[1]}{f' [{counts[key]} times]' if counts[key] > 1 else ''}"
-        for key, task in newest.items()
-    ]
-    hanging = [
-        f"{task_name(service, task, nodes)}: {state(task)} for {max(0, now - changed_at(task)):.0f} s"
-        for task in tasks
-        if task["DesiredState"] in WANTED and state(task) in LIVE - {"running"}
-    ]
-    return "; ".join((found or hanging)[:REASONS]) or "no task reports an error"
-
-
-def error_of(task: dict[str, Any]) -> str:
-    """A task's own error, with its exit code if they do not have it."""
-    status = task["Status"]
-    text = status.get("Err") or status.get("Message") or state(task)
-    code = (status.get("ContainerStatus") or {}).get("ExitCode") or 0
-    return f"{text} (exit code {code})" if code > 0 and "exit" not in text else text
-
-
-def task_name(service: str, task: dict[str, Any], nodes: dict[str, str]) -> str:
-    """C(web.2 on node3)."""
-    slot = f".{task['Slot']}" if task.get("Slot") else ""
-    node = nodes.get(task.get("NodeID") or "", "")
-    return f"{service}{slot} on {node}" if node else f"{service}{slot}"
-
-
-def log_text(stream: bytes) -> str:
-    """The lines of a log, which comes in frames (8 bytes: stream, 3 zeros, length) unless the task has a terminal."""
-    text = b""
-    rest = stream
-    while len(rest) >= 8 and rest[0] in (0, 1, 2) and rest[1:4] == b"\0\0\0":
-        size = struct.unpack(">I", rest[4:8])[0]
-        text, rest = text + rest[8 : 8 + size], rest[8 + size :]
-    lines = (text + rest).decode("utf-8", "replace").splitlines()
-    return " | ".join([line.strip() for line in lines if line.strip()][-LOG_LINES:])
-
-
-def of_the_last_update(service: dict[str, Any], tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The tasks made since the last update began: what failed before it is not its fault."""
-    started = epoch((service.get("UpdateStatus") or {}).get("StartedAt"))
-    return [task for task in tasks if epoch(task.get("CreatedAt")) >= started] or tasks
-
-
-def progress(service: dict[str, Any]) -> str:
-    """C(1 of 3 tasks running, update updating)."""
-    status, update = service.get("ServiceStatus") or {}, service.get("UpdateStatus") or {}
-    text = f"{status.get('RunningTasks', '?')} of {status.get('DesiredTasks', '?')} tasks running"
-    return f"{text}, update {update['State']}" if update.get("State") else text
 
 
 def converged(services: list[dict[str, Any]], tasks: list[dict[str, Any]], nodes_down: set[str], now: float) -> bool:

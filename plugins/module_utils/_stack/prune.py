@@ -13,7 +13,6 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import E
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import FIRST_PAUSE, Stopwatch, wait_in_part
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import releases
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.content import REFERENCES, age, base_of, references
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import task_name
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import (
     KINDS,
     Operation,
@@ -25,6 +24,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import
     stack_of,
 )
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Plan, removal
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.reasons import task_name
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 

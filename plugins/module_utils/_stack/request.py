@@ -71,6 +71,7 @@ class Request:
     wait: bool = True
     wait_timeout: float = 300
     max_failures: int = 0
+    stable_for: float = 0
     rollback: bool = False
     packed: list[list[str]] = field(default_factory=list, repr=False)
     attached: list[list[str]] = field(default_factory=list, repr=False)

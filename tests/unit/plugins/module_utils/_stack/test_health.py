@@ -6,14 +6,10 @@
 from __future__ import annotations
 
 import itertools
-import struct
 import time
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
-from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import last_log_lines
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import (
     LIVE,
     Health,
@@ -21,11 +17,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import 
     Observation,
     changed_at,
     converged,
-    error_of,
     evaluate,
-    explain,
-    log_text,
-    of_the_last_update,
 )
 
 NOW = 1_800_000_000.0
@@ -264,6 +256,42 @@ def test_a_global_service_whose_restart_policy_is_used_up_fails() -> None:
     assert watch(service({"Global": {}}), failed) == (5, Health(True, "no node matches")), "one that was drained after a failure"
 
 
+def test_a_global_service_that_is_used_up_on_one_of_its_nodes_fails() -> None:
+    listed = service({"Global": {}}, policy={"Condition": "any", "MaxAttempts": 2})
+    tasks = [RUNNING[0], task("failed", 2, 100, code=1)]
+    told = "on 1 of its 2 nodes its tasks have failed and its restart policy starts no new ones"
+    assert watch(listed, tasks) == watch(listed, tasks, "unchanged") == (5, Health(False, told))
+    assert watch(listed, tasks, "unchanged", down=("node2",)) == (0, Health(True, "1/1 running"))
+    again = [*tasks, task("running", 2, 90)]
+    assert watch(listed, again, "unchanged")[1] == Health(True, "2/2 running"), "it has started there again"
+    once = service({"Global": {}}, policy=ONCE)
+    assert watch(once, [RUNNING[0], task("failed", 2, 100), task("complete", 2, 90)], "unchanged")[1] == Health(True, "1/1 running")
+
+
+@pytest.mark.parametrize(
+    ("template", "seconds"),
+    [
+        ({}, 5),
+        ({"RestartPolicy": {"Delay": 12 * 10**9}}, 12),
+        ({"RestartPolicy": {"Delay": 10**9}}, 5),
+        ({"ContainerSpec": {"Healthcheck": {"Test": ["CMD", "true"], "Interval": 20 * 10**9}}, "RestartPolicy": {"Delay": 10**9}}, 20),
+        ({"ContainerSpec": {"Healthcheck": {"Test": ["NONE"], "Interval": 20 * 10**9}}}, 5),
+    ],
+)
+def test_a_first_deployment_is_watched_as_long_as_the_service_itself_asks_for(template: dict[str, Any], seconds: int) -> None:
+    listed = service()
+    listed["Spec"]["TaskTemplate"] = template
+    assert watch(listed, RUNNING) == (seconds, Health(True, "2/2 running"))
+    assert watch(listed, RUNNING, "unchanged")[0] == 0, "it runs for longer already"
+
+
+@pytest.mark.parametrize(("action", "update"), [("create", ""), ("update", "completed"), ("update", "")])
+def test_who_wants_to_see_it_run_for_longer_can(action: str, update: str) -> None:
+    listed, history = service(update=update), History()
+    seen = [evaluate(Observation(listed, RUNNING, set(), NOW + second, action, stable_for=30), history) for second in range(31)]
+    assert seen[:30] == [None] * 30 and seen[30] == Health(True, "2/2 running")
+
+
 # -- by one observation
 DONE = {"ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}}
 
@@ -305,75 +333,3 @@ def test_a_stack_has_converged_when_all_runs_as_it_should(
 
 def test_a_stack_without_services_has_not_converged() -> None:
     assert converged([], [], set(), NOW) is False
-
-
-# -- in words
-def ended(state: str, second: int, err: str = "", code: int = 0, slot: int = 1, **more: Any) -> dict[str, Any]:
-    """A task of 2026-01-01 00:00, and so many seconds."""
-    when = f"2026-01-01T00:00:{second:02}Z"
-    status = {"State": state, "Err": err, "ContainerStatus": {"ExitCode": code, "ContainerID": "c"}}
-    return {
-        "ID": f"t{second}",
-        "Slot": slot,
-        "NodeID": "n",
-        "DesiredState": "running",
-        "UpdatedAt": when,
-        "CreatedAt": when,
-        "Status": status,
-        **more,
-    }
-
-
-def test_reasons_come_newest_first_and_equal_ones_are_counted() -> None:
-    tasks = [
-        ended("failed", 1, "exit (1)", 1),
-        ended("rejected", 5, "No such image: x"),
-        ended("failed", 9, "exit (1)", 1),
-        ended("running", 9),
-    ]
-    assert explain("web", tasks, {"n": "node1"}, 0) == (
-        "web.1 on node1: failed: exit (1) [2 times]; web.1 on node1: rejected: No such image: x"
-    )
-
-
-def test_an_exit_code_is_told_once() -> None:
-    assert error_of(ended("failed", 1, "task: non-zero exit (3)", 3)) == "task: non-zero exit (3)"
-    assert error_of(ended("failed", 1, "oom", 137)) == "oom (exit code 137)"
-
-
-def test_without_errors_it_says_where_the_tasks_hang() -> None:
-    now = 1767225660.0  # 2026-01-01 00:01
-    assert explain("web", [ended("preparing", 10)], {}, now) == "web.1: preparing for 50 s"
-    assert explain("web", [ended("running", 10)], {}, now) == "no task reports an error"
-
-
-def test_failures_from_before_the_update_are_not_blamed_on_it() -> None:
-    tasks = [ended("failed", 1), ended("failed", 8)]
-    service = {"UpdateStatus": {"StartedAt": "2026-01-01T00:00:05.5Z"}}
-    assert of_the_last_update(service, tasks) == tasks[1:]
-    assert of_the_last_update({}, tasks) == tasks
-
-
-def test_log_lines_come_out_of_their_frames_and_of_a_terminal() -> None:
-    frames = b"".join(struct.pack(">BxxxI", 1 + n % 2, 5) + b"line%d" % n for n in range(3))
-    assert log_text(frames.replace(b"line", b"lin\n")) == "lin | 0lin | 1lin | 2"
-    assert log_text(b"one\r\n\r\ntwo\r\n") == "one | two"
-    assert log_text(b"") == ""
-
-
-def test_the_last_log_lines_are_those_of_the_newest_failed_task_that_can_be_asked() -> None:
-    asked: list[str] = []
-
-    def transport(method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
-        asked.append(path)
-        return 200, {}, b"too bad\n"
-
-    tasks = [ended("failed", 3), ended("failed", 5), ended("failed", 9, NodeID="dead"), ended("running", 9)]
-    assert last_log_lines(Client(transport), tasks, {"dead"}) == "too bad"
-    assert len(asked) == 1
-    assert "/tasks/t5/logs" in asked[0]
-
-    def silent(*args: Any) -> tuple[int, dict[str, str], bytes]:
-        raise SwarmError("the engine does not answer")
-
-    assert last_log_lines(Client(silent), tasks, set()) == ""
