@@ -96,7 +96,8 @@ class ActionModule(ActionBase):
         if cluster.data["in_control"]:
             own = variables["hostvars"][cluster.data["control"]]
             stacks = {answer["item"]: answer for answer in (answered(own.get("stacks_result")) or {}).get("results") or []}
-            return _deployments.plan(answered(own.get("registry_result")), answered(own.get("images_result")), stacks)
+            found = _deployments.plan(answered(own.get("registry_result")), answered(own.get("images_result")), stacks)
+            return found._replace(problems=_deployments.twice(self._variable(variables)("stacks_projects", [])) + found.problems)
         return _sections.before_there_is_a_swarm(parts, self._variable(variables), self._find)
 
     def _variable(self, variables: dict[str, Any]) -> Callable[..., Any]:

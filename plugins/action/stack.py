@@ -152,7 +152,7 @@ def decoded(content: str) -> str:
 
 
 def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any]) -> None:
-    """Fail with all variables that have no value, or else all addresses that are none, and who asks for them."""
+    """Fail with all variables that have no value, or else all addresses that are none, or all images that nobody has built."""
     found = [text for path, project in projects for one in (_compose.without_value, _compose.valueless) for text in one(project, env, path)]
     if found:
         verb = "has" if len(found) == 1 else "have"
@@ -162,6 +162,10 @@ def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: 
     wrong = [text for path, project in projects for text in _compose.bad_addresses(project, env, path)]
     if wrong:
         raise ComposeError(f"Could not deploy stack '{stack}': {'; '.join(wrong)}. Correct the definition.")
+    lacking = _compose.unbuilt(projects, env)
+    if lacking:
+        advice = "Have it built into a registry by the role apiary.swarm.images, or name the registry that has it, such as docker.io/"
+        raise ComposeError(f"Could not deploy stack '{stack}': {'; '.join(lacking)}. {advice}.")
 
 
 def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:

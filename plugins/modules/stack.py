@@ -34,6 +34,8 @@ options:
         On the manager they are kept in memory for the duration of the task, readable by the task's user only. Where neither C(/dev/shm)
         nor C(/run) is a mount that this user can write to, they are kept in the temporary folder instead, which may be on a disk.
       - With O(remote_src=true) they are paths on the manager.
+      - A service with C(build) needs an image that somebody has built. Either a later file or definition names it, as
+        M(apiary.swarm.stack_images) returns them, or its own C(image) names the registry that has it, such as C(docker.io/shop/web:2).
     type: list
     elements: path
     default: []
@@ -174,9 +176,9 @@ options:
   stable_for:
     description:
       - How long all tasks of a service have to run without a failure before it counts as deployed, in seconds.
-      - By default, as long as the C(monitor) period of its C(update_config), which is 5 seconds if it has none. On a first deployment, which
-        the Swarm itself does not monitor, as long as the interval of its health check or the delay of its restart policy where one of them
-        is longer. A program that has failed more than once has to outlive its earlier runs in any case.
+      - By default, as long as the C(monitor) period of its C(update_config), which is 5 seconds if it has none. On a first deployment,
+        which the Swarm itself does not monitor, as long as the interval of its health check or the delay of its restart policy where one
+        of them is longer. A program that has failed more than once has to outlive its earlier runs in any case.
       - A longer time finds programs that start well and fail later.
     type: int
     default: 0

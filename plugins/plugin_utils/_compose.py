@@ -142,6 +142,30 @@ def valueless(project: dict[str, Any], env: dict[str, Any], file: str) -> list[s
     return found
 
 
+def unbuilt(projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any]) -> list[str]:
+    """The services that are to be built and whose image nobody has named: docker's command takes whatever Docker Hub has by that name.
+
+    :param projects: (file, its data), from the first to the last; all variables have values.
+    """
+    found: dict[str, str] = {}
+    for file, project in projects:
+        for service, item in as_dict(project.get("services")).items():
+            image = as_dict(item).get("image")
+            named = interpolate(image, env, f"'{file}'") if isinstance(image, str) else ""
+            if as_dict(item).get("build"):
+                found[service] = f"service '{service}' in '{file}' has a build section, and nobody has built its image"
+                found[service] += f" '{named}'" if named else ""
+            if named and (not as_dict(item).get("build") or names_registry(named)):
+                found.pop(service, None)
+    return list(found.values())
+
+
+def names_registry(image: str) -> bool:
+    """Whether an image's name begins with that of a registry."""
+    host, slash, _repository = image.partition("/")
+    return bool(slash) and ("." in host or ":" in host or host == "localhost")
+
+
 def bad_addresses(project: dict[str, Any], env: dict[str, Any], file: str) -> list[str]:
     """The addresses that are none: newer commands leave them out without a word.
 
@@ -280,7 +304,8 @@ def describe(project: str, service: str, base: str, build: dict[str, Any]) -> di
             f"Could not build service '{service}': '{error.filename}' in its context cannot be read ({error.strerror}). "
             "Make it readable, or name it in .dockerignore."
         ) from error
-    repository, tag = f"{project}/{service}", digest.hexdigest()[:DIGEST_LENGTH]
+    # Registries know no capital letters.
+    repository, tag = f"{project}/{service}".lower(), digest.hexdigest()[:DIGEST_LENGTH]
     return {
         "project": project,
         "service": service,

@@ -76,19 +76,41 @@ def missing_image(image: dict[str, Any]) -> Change:
     return Change(SWARM, "image", "build" if image.get("project") else "push", f"{image['name']}: the registry does not have it")
 
 
-def before_there_is_a_swarm(registry: str | None, images: list[dict[str, Any]], stacks: list[dict[str, Any]]) -> Section:
+def before_there_is_a_swarm(
+    registry: str | None, images: list[dict[str, Any]], stacks: list[dict[str, Any]], elsewhere: bool = False
+) -> Section:
     """What deploying will do on hosts that are no cluster yet: all of it.
 
     :param registry: name of the registry's stack.
     :param images: those that are to be in the registry, with C(name) and, where they are built, C(project).
     :param stacks: projects with C(name) and C(state).
+    :param elsewhere: somebody else's registry takes the images.
     """
     changes = [Change(SWARM, "registry", "deploy", f"stack {registry}")] if registry else []
-    if registry:
+    if registry or elsewhere:
         changes += [Change(SWARM, "image", "build" if image.get("project") else "push", str(image["name"])) for image in images]
     names = [project["name"] for project in stacks if project.get("state", "present") == "present"]
+    problems = twice(stacks)
+    if not (registry or elsewhere):
+        built = [image for image in images if image.get("project") in names]
+        problems += [
+            f"Could not deploy stack '{image['project']}': the image of its service '{image['service']}' is to be built, and there is no "
+            "registry for it. Set registry_enabled, or name an image instead."
+            for image in built
+        ]
     changes += [Change(SWARM, "stack", "deploy", name) for name in names]
-    return Section([], [], changes, {"registry": bool(registry), "images": bool(images), "stacks": [project["name"] for project in stacks]})
+    data = {"registry": bool(registry), "images": bool(images), "stacks": [project["name"] for project in stacks]}
+    return Section(problems, [], changes, data)
+
+
+def twice(stacks: list[dict[str, Any]]) -> list[str]:
+    """The stacks that are there more than once: only the first one would be deployed."""
+    names = [str(project["name"]) for project in stacks]
+    return [
+        f"Could not plan stack '{name}': stacks_projects has it {names.count(name)} times. Give each a name of its own."
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
 
 
 def failed(answer: Answer) -> bool:

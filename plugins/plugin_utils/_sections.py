@@ -97,7 +97,8 @@ def before_there_is_a_swarm(parts: list[str], value: Callable[[str, Any], Any], 
     registry = str(value("registry_name", "registry")) if "registry" in parts and value("registry_enabled", True) else None
     projects = [dict(project) for project in value("stacks_projects", [])]
     images = images_of(projects, value("images_push", []), find) if "images" in parts else []
-    return _deployments.before_there_is_a_swarm(registry, images, projects if "stacks" in parts else [])
+    elsewhere = bool(value("images_registry", "") or value("registry_address", ""))
+    return _deployments.before_there_is_a_swarm(registry, images, projects if "stacks" in parts else [], elsewhere)
 
 
 def acts(section: Section) -> bool:

@@ -65,6 +65,13 @@ def test_a_service_with_build_is_one_image(project: Path) -> None:
     }
 
 
+def test_the_repository_has_no_capital_letters(project: Path) -> None:
+    write(project / "compose.yml", "services: {Web: {build: web}}")
+    (found,) = builds_of({"name": "Shop", "files": [str(project / "compose.yml")]})
+    assert (found["project"], found["service"], found["repository"]) == ("Shop", "Web", "shop/web")
+    assert found["name"].startswith("shop/web:")
+
+
 def test_services_without_build_are_passed_over(project: Path) -> None:
     assert builds(project, "services: {a: {image: x}, b: null, c: {build: null}}") == []
     assert builds(project, "services: null") == [] and builds(project, "") == []

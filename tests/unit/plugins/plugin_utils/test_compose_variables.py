@@ -146,3 +146,25 @@ def test_subnets_are_networks() -> None:
         assert found(subnet) == []
     for subnet in ("10.77.0/24", "10.77.0.0", "x"):
         assert found(subnet) == [f"subnet of network 'n' in 'f' is no network such as 10.1.0.0/24: '{subnet}'"]
+
+
+BUILT = {"services": {"web": {"build": ".", "image": "shop/${NAME}"}, "db": {"image": "redis:8"}}}
+
+
+@pytest.mark.parametrize(
+    ("more", "lacking"),
+    [
+        ([], "service 'web' in 'a.yml' has a build section, and nobody has built its image 'shop/web'"),
+        (
+            [{"services": {"web": {"build": {"context": "web"}}}}],
+            "service 'web' in 'b.yml' has a build section, and nobody has built its image",
+        ),
+        ([{"services": {"web": {"image": "r.example:5000/shop/web:1@sha256:aa"}}}], ""),
+        ([{"services": {"web": {"image": "shop/web:2"}}}], ""),
+        ([{"services": {"web": {"build": ".", "image": "docker.io/shop/web:2"}}}], ""),
+        ([{"services": {"web": {"build": ".", "image": "localhost/web"}}}], ""),
+    ],
+)
+def test_docker_hubs_image_is_not_taken_for_one_that_is_to_be_built(more: list[dict[str, Any]], lacking: str) -> None:
+    projects = list(zip(("a.yml", "b.yml"), [BUILT, *more]))
+    assert _compose.unbuilt(projects, {"NAME": "web"}) == ([lacking] if lacking else [])

@@ -101,3 +101,23 @@ def test_hosts_that_are_no_cluster_yet_get_everything() -> None:
         ("image", "push", "redis:8"),
         ("stack", "deploy", "shop"),
     ]
+
+
+def test_images_that_are_to_be_built_need_a_registry() -> None:
+    images = [{"name": "shop/web:1", "project": "shop", "service": "web"}, {"name": "redis:8"}]
+    stacks = [{"name": "shop"}]
+    found = _deployments.before_there_is_a_swarm(None, images, stacks)
+    assert found.problems == [
+        "Could not deploy stack 'shop': the image of its service 'web' is to be built, and there is no registry for it. "
+        "Set registry_enabled, or name an image instead."
+    ]
+    for registry, elsewhere in (("registry", False), (None, True)):
+        found = _deployments.before_there_is_a_swarm(registry, images, stacks, elsewhere)
+        assert found.problems == [] and ("image", "build") in [(change.subject, change.verb) for change in found.changes]
+
+
+def test_a_stack_is_in_the_inventory_once() -> None:
+    stacks = [{"name": "shop"}, {"name": "blog"}, {"name": "shop"}]
+    told = ["Could not plan stack 'shop': stacks_projects has it 2 times. Give each a name of its own."]
+    assert _deployments.twice(stacks) == _deployments.before_there_is_a_swarm(None, [], stacks).problems == told
+    assert _deployments.twice(stacks[:2]) == []
