@@ -12,17 +12,16 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.validation import check_type_list
-from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _look
-from ansible_collections.apiary.swarm.plugins.plugin_utils._connection import nothing_shown
+from ansible_collections.apiary.swarm.plugins.plugin_utils._connection import ActionWithSecrets, nothing_shown
 
 ROLES = os.path.join(os.path.dirname(__file__), "..", "..", "roles")
 # The one in C where there is one: it reads the same ten times as fast.
 SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionWithSecrets):
     """The action of M(apiary.swarm.host_info)."""
 
     TRANSFERS_FILES = False

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports the progress while a registry is deployed or removed."""
+"""Reports the progress while a registry is deployed or removed, and hands on its environment, which may hold passwords."""
 
 from __future__ import annotations
 
@@ -25,4 +25,6 @@ class ActionModule(ActionWithProgress):
             done = self._execute_module(module_name=name, task_vars=task_vars, wrap_async=not self._connection.has_native_async)
             return {**result, **done}
         arguments = dict(self._task.args)
-        return {**result, **self._in_parts(name, f"stack {arguments.get('name', 'registry')}", arguments, {}, task_vars)}
+        environment = arguments.pop("environment", None)
+        data = {"environment": environment} if environment else {}
+        return {**result, **self._in_parts(name, f"stack {arguments.get('name', 'registry')}", arguments, data, task_vars)}

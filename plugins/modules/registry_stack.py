@@ -67,7 +67,7 @@ options:
   environment:
     description:
       - Additional environment variables of the registry, such as C(REGISTRY_LOG_LEVEL).
-      - The values are never in RV(diff), but like all options they are shown at C(-vvv). Set C(no_log) on the task when one is a password.
+      - The values are shown nowhere, as they may be passwords.
     type: dict
     default: {}
   resolve_image:
@@ -96,7 +96,7 @@ options:
     default: 300
   _controller_data:
     description:
-      - Not used by this module, which has it in common with M(apiary.swarm.stack).
+      - The O(environment). The action plugin fills it in; nothing of it is ever shown.
     type: str
   _checkpoint:
     description:
@@ -183,7 +183,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import c
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import deployment, registry
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import connected
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import PRIVATE_OPTIONS, Request
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import PRIVATE_OPTIONS, Request, unpack
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "default": "registry"},
@@ -200,7 +200,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         },
     },
     "delete_enabled": {"type": "bool", "default": False},
-    "environment": {"type": "dict", "default": {}},
+    "environment": {"type": "dict", "default": {}, "no_log": True},
     "resolve_image": {"type": "str", "choices": ["always", "changed", "never"], "default": "never"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "wait": {"type": "bool", "default": True},
@@ -221,7 +221,10 @@ def desired_stack(params: dict[str, Any]) -> Request:
         raise could_not(action, "storage of type bind needs a folder on the node", "Give storage.source an absolute path")
     if not 0 < params["port"] < 65536:
         raise could_not(action, f"{params['port']} is no port", "Give one from 1 to 65535")
-    definition = registry.definition({**params, "storage": {"type": storage.get("type", "volume"), "source": source}})
+    environment = unpack(params["_controller_data"]).get("environment", params["environment"])
+    definition = registry.definition(
+        {**params, "environment": environment, "storage": {"type": storage.get("type", "volume"), "source": source}}
+    )
     return Request.of(params, env={}, definitions=[definition])
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Any, Iterator
 
+from ansible.plugins.action import ActionBase
+
 
 @contextmanager
 def nothing_shown(connection: Any) -> Iterator[None]:
@@ -18,3 +20,32 @@ def nothing_shown(connection: Any) -> Iterator[None]:
         yield
     finally:
         context.no_log = before
+
+
+@contextmanager
+def pipelined(connection: Any) -> Iterator[None]:
+    """With pipelining, which is off by default, a module and its options go through the connection and are in no file on the host."""
+    try:
+        before = connection.get_option("pipelining")
+    except KeyError:  # the connection has no such option
+        yield
+        return
+    connection.set_option("pipelining", True)
+    try:
+        yield
+    finally:
+        connection.set_option("pipelining", before)
+
+
+class ActionWithSecrets(ActionBase):
+    """What the actions of modules share whose options hold secrets: a run that is killed leaves nothing of them on the host."""
+
+    def _execute_module(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """Run a module with its options in no file."""
+        with pipelined(self._connection):
+            if not self._connection.is_pipelining_enabled(bool(options.get("wrap_async"))):
+                self._display.warning(
+                    f"The options of {self._task.action} hold secrets, and lie in a file on the host while the module runs. "
+                    "Do without async, ANSIBLE_KEEP_REMOTE_FILES and su for this task."
+                )
+            return super()._execute_module(*args, **options)

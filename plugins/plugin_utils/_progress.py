@@ -10,13 +10,13 @@ import json
 from typing import Any
 
 from ansible import constants as C
-from ansible.plugins.action import ActionBase
+from ansible_collections.apiary.swarm.plugins.plugin_utils._connection import ActionWithSecrets
 
 # Seconds between two reports of a long wait.
 REPORT_EVERY = 4
 
 
-class ActionWithProgress(ActionBase):
+class ActionWithProgress(ActionWithSecrets):
     """What the actions of modules with the options C(_controller_data) and C(_checkpoint) share."""
 
     def _in_parts(
