@@ -90,6 +90,8 @@ options:
   mask_env:
     description:
       - Hide the values of environment variables in RV(plan) and RV(diff). Only their names are shown, and which values change.
+      - The values of O(env) are hidden wherever the Compose files put them, such as in a command, a label or an option of a driver, also
+        within a longer text. Names of images are shown as they are, and so are values of less than five characters.
     type: bool
     default: true
   replicas:

@@ -15,7 +15,7 @@ import re
 from typing import Any, Iterator
 
 import yaml
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.compose import as_value
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import as_value
 
 # As docker's command reads variables (cli/compose/template): a name with at most one operator, also without braces; what follows the
 # operator is a plain text up to the next brace. A dollar before anything else is invalid.

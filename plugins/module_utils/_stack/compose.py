@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Callable, Iterator
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import Request
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import Request, as_value
 
 # Folders in memory: what is written there never reaches a disk.
 MEMORY_FOLDERS = ("/dev/shm", "/run")
@@ -153,13 +153,6 @@ def compose_version(path: str) -> str:
     with open(path, encoding="utf-8", errors="replace") as stream:
         match = re.search(r"""^version:\s*["']?([\d.]+)""", stream.read(), re.MULTILINE)
     return match.group(1) if match else ""
-
-
-def as_value(value: Any) -> str:
-    """An interpolation value as an environment variable has it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
 
 
 # -- the CLI

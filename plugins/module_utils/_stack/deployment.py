@@ -111,7 +111,7 @@ class Deployment:
         problems += plan.unresolved(recorder.unresolved, request.registry_unreachable) + apply.circles(request)
         problems += plan.refusals(self.client, operations, snapshot)
         warnings = plan.warnings(said, operations)
-        return Plan(f"deploy stack '{request.name}'", snapshot, operations, problems, warnings, request.mask_env, digest)
+        return Plan(f"deploy stack '{request.name}'", snapshot, operations, problems, warnings, request.mask_env, digest, request.hidden)
 
     def plan_release(self) -> Plan:
         """What a release has.
@@ -128,7 +128,7 @@ class Deployment:
         release = releases.chosen(stored, request.name, number, lambda one: any(item.action != "unchanged" for item in way_back(one)))
         operations, self.checkpoint.back_to = way_back(release), release["release"]
         action = f"roll back stack '{request.name}' to release {release['release']}"
-        return Plan(action, snapshot, operations, plan.problems(operations), mask_env=request.mask_env)
+        return Plan(action, snapshot, operations, plan.problems(operations), mask_env=request.mask_env, secrets=request.hidden)
 
     def begin(self, found: Plan) -> None:
         """Note what is to be done after the writes, for other processes as well."""

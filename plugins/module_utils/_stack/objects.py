@@ -18,6 +18,7 @@ STACK_LABEL = "com.docker.stack.namespace"
 # What the CLI was asked for, as an image's name is stored with its digest.
 IMAGE_LABEL = "com.docker.stack.image"
 HIDDEN = "(hidden)"
+CHANGED = "(hidden, changed)"
 # A zero under these names says something else than nothing.
 ZERO_COUNTS = {"Replicas", "Init", "StopGracePeriod", "Delay", "Window", "TotalCompletions", "MaxConcurrent"}
 # The keys of these maps are the user's: an empty value is a value.

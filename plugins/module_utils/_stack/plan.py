@@ -17,6 +17,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.client import C
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmConflict, SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import content, network, service
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import (
+    CHANGED,
+    HIDDEN,
     KINDS,
     REST,
     Operation,
@@ -26,6 +28,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import
     leaves,
     name_of,
 )
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.redaction import redact, redact_both
 
 WRITES = ("create", "update", "remove")
 # What can stand in YAML without quotes and still is a string to every reader.
@@ -41,6 +44,7 @@ class Plan:
     :ivar snapshot: what the Engine held when it was planned.
     :ivar problems: why it cannot be carried out.
     :ivar warnings: what the user should know although nothing fails.
+    :ivar secrets: texts that are shown nowhere, the longest first.
     :ivar digest: tells the Compose files on this host from what may become of them.
     """
 
@@ -51,6 +55,7 @@ class Plan:
     warnings: list[str] = field(default_factory=list)
     mask_env: bool = True
     digest: str = ""
+    secrets: list[str] = field(default_factory=list, repr=False)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -62,8 +67,8 @@ class Plan:
         """The plan as the user gets it."""
         return {
             "changed": bool(writes(self.operations)),
-            "plan": [entry(item, self.mask_env) for item in in_order(self.operations)],
-            "diff": diff(self.operations, self.mask_env),
+            "plan": [entry(item, self.mask_env, self.secrets) for item in in_order(self.operations)],
+            "diff": diff(self.operations, self.mask_env, self.secrets),
             "warnings": self.warnings,
         }
 
@@ -121,51 +126,53 @@ def compose_form(
     return network.compose_form(normal_form) if kind == "networks" else content.compose_form(normal_form)
 
 
-def compose_forms(operation: Operation, mask: bool = True) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """(before, after) as Compose files have them."""
-    before = compose_form(operation.kind, operation.before, None, mask)
-    return before, compose_form(operation.kind, operation.after, operation.before, mask)
-
-
-def entry(operation: Operation, mask: bool = True) -> dict[str, Any]:
-    """An operation as the user gets it.
+def compose_forms(
+    operation: Operation, mask: bool = True, secrets: list[str] | None = None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """(before, after) as Compose files have them.
 
     :param mask: do not show the values of environment variables.
+    :param secrets: texts that are not shown either.
     """
+    before = compose_form(operation.kind, operation.before, None, mask)
+    after = compose_form(operation.kind, operation.after, operation.before, mask)
+    return redact_both(before, after, secrets) if secrets else (before, after)
+
+
+def entry(operation: Operation, mask: bool = True, secrets: list[str] | None = None) -> dict[str, Any]:
+    """An operation as the user gets it."""
     return {
         "kind": operation.word,
         "name": operation.name,
         "action": operation.action,
-        "changes": differences(operation, mask),
+        "changes": differences(operation, mask, secrets),
         "replaces_tasks": operation.replaces_tasks,
     }
 
 
-def differences(operation: Operation, mask: bool = True) -> list[list[Any]]:
+def differences(operation: Operation, mask: bool = True, secrets: list[str] | None = None) -> list[list[Any]]:
     """What changes, as [path, before, after]: nothing where the object comes or goes as a whole."""
     before, after = compose_forms(operation, mask) if operation.changes else (None, None)
     if before is None or after is None:
         return operation.extra_changes
-    was, will = leaves(before), leaves(after)
-    found = [[path, was.get(path), will.get(path)] for path in changed_paths(before, after)]
-    return (found or in_engine_words(operation, mask)) + operation.extra_changes
+    found = changed_paths(before, after)
+    was, will = (leaves(form) for form in compose_forms(operation, mask, secrets))
+    told = [[path, was.get(path), will.get(path)] for path in found] or redact(in_engine_words(operation, mask), secrets or [])
+    return told + operation.extra_changes
 
 
 def in_engine_words(operation: Operation, mask: bool) -> list[list[Any]]:
     """The same where the forms of Compose files do not differ, such as a variable that is given twice."""
     was, will = leaves(operation.before), leaves(operation.after)
     hidden = {path for path in operation.changes if mask and path.endswith("ContainerSpec.Env")}
-    return [
-        [f"{REST}.{path}", *((service.HIDDEN, service.CHANGED) if path in hidden else (was.get(path), will.get(path)))]
-        for path in operation.changes
-    ]
+    return [[f"{REST}.{path}", *((HIDDEN, CHANGED) if path in hidden else (was.get(path), will.get(path)))] for path in operation.changes]
 
 
-def diff(operations: list[Operation], mask: bool = True) -> list[dict[str, str]]:
+def diff(operations: list[Operation], mask: bool = True, secrets: list[str] | None = None) -> list[dict[str, str]]:
     """Before and after of what changes, as Compose files have it, one document an object."""
     shown = []
     for item in in_order(writes(operations)):
-        before, after = compose_forms(item, mask)
+        before, after = compose_forms(item, mask, secrets)
         shown.append(
             {
                 "before_header": key(item) if before is not None else f"{key(item)} (not there)",

@@ -15,8 +15,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.client import C
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import FIRST_PAUSE, Stopwatch, wait_in_part
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import part
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.compose import as_value
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.deployment import manages
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import as_value
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 STORAGE = "/var/lib/registry"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.redaction import secret_values
 
 # The private options of a module with an action plugin. The data goes in one piece that is shown nowhere, registry logins with it:
 # Ansible puts stars in the place of each known password wherever it stands in a result, also within the name of a service.
@@ -107,6 +108,11 @@ class Request:
         """What must stand in no result."""
         return [str(login["password"]) for login in self.registry_logins]
 
+    @property
+    def hidden(self) -> list[str]:
+        """The values that are not shown in plan and diff, wherever the Compose files put them."""
+        return secret_values(as_value(value) for value in self.env.values()) if self.mask_env else []
+
     def refuse(self) -> None:
         """Refuse options that do not go together.
 
@@ -132,3 +138,10 @@ class Request:
 def unpack(packed: str | None) -> dict[str, Any]:
     """The controller's data: fields of a request."""
     return json.loads(base64.b64decode(packed)) if packed else {}
+
+
+def as_value(value: Any) -> str:
+    """An interpolation value as an environment variable has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)

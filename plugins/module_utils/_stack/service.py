@@ -14,6 +14,7 @@ import json
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import (
+    CHANGED,
     HIDDEN,
     IMAGE_LABEL,
     Operation,
@@ -29,7 +30,6 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import
 
 JOB_MODES = {"ReplicatedJob", "GlobalJob"}
 MEBIBYTE = 2**20
-CHANGED = "(hidden, changed)"
 # Of an environment variable that a service takes away from its image.
 UNSET = "(unset)"
 UNKNOWN = (None, "", "unknown")
