@@ -23,8 +23,7 @@ options:
     description:
       - The nodes, each by its NodeID, hostname or address, or as a dictionary with C(name), C(role) and C(availability),
         which win over O(role) and O(availability).
-      - Of several nodes with one hostname, as there are after a re-join, the one that is not Down is meant. With
-        O(state=absent) such a name is an error; give the NodeID.
+      - A hostname that several nodes have, as there are after a re-join, is an error that names their NodeIDs; give one of those.
     type: list
     elements: raw
     required: true

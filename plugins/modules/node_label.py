@@ -21,7 +21,7 @@ options:
     description:
       - The nodes, each by its NodeID, hostname or address, or as a dictionary with C(name) and C(labels).
       - A node's own C(labels) are added to O(labels) and take precedence.
-      - Of several nodes with one hostname, as there are after a re-join, the one that is not Down is meant.
+      - A hostname that several nodes have, as there are after a re-join, is an error that names their NodeIDs; give one of those.
       - All nodes of the swarm if it is not given.
     type: list
     elements: raw

@@ -50,15 +50,13 @@ def matching_nodes(nodes: list[Node], name: str) -> list[Node]:
     return []
 
 
-def find_node(nodes: list[Node], name: str, action: str, strict: bool = False) -> Node:
+def find_node(nodes: list[Node], name: str, action: str) -> Node:
     """The one node of that ID, hostname or address.
 
-    Of several with one hostname, the one that is not Down is meant; with C(strict) only one may be there.
+    Of several with one hostname none is meant, also where one alone is not Down: for some seconds after an election a node may have the
+    name of a dead manager (moby issue 46167).
     """
     found = matching_nodes(nodes, name)
-    alive = [node for node in found if node_state(node) != "down"]
-    if not strict and len(alive) == 1:
-        return alive[0]
     if len(found) == 1:
         return found[0]
     if not found:
@@ -90,7 +88,7 @@ def node_entries(entries: list[Any] | None, keys: Iterable[str], action: str) ->
 
 
 def pick_nodes(
-    nodes: list[Node], entries: list[dict[str, Any]], action: str, strict: bool = False, missing_ok: bool = False
+    nodes: list[Node], entries: list[dict[str, Any]], action: str, missing_ok: bool = False
 ) -> list[tuple[Node, dict[str, Any]]]:
     """The nodes that the entries name, each once."""
     picked: list[tuple[Node, dict[str, Any]]] = []
@@ -99,7 +97,7 @@ def pick_nodes(
         name = entry["name"].strip()
         if missing_ok and not matching_nodes(nodes, name):
             continue
-        node = find_node(nodes, name, action, strict)
+        node = find_node(nodes, name, action)
         if node["ID"] in names:
             raise could_not(f"{action} '{name}'", f"it is listed twice (also as '{names[node['ID']]}')", "Name each node once")
         names[node["ID"]] = name

@@ -52,7 +52,7 @@ def read_nodes(client: Client, params: Params, entries: list[dict[str, Any]], ac
     """Read all nodes, and find those that the entries mean."""
     absent = params["state"] == "absent"
     nodes = client.nodes()
-    picked = lookup.pick_nodes(nodes, entries, action, strict=absent, missing_ok=absent)
+    picked = lookup.pick_nodes(nodes, entries, action, missing_ok=absent)
     title = {node["ID"]: lookup.node_title(node, nodes) for node in nodes}
     return Context(
         nodes,

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.apiary.swarm.plugins.module_utils._core import values
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import SWARM, Change, Section
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm import spec
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import quorum, spec
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import compare_addresses
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import desired_labels
 
@@ -38,7 +38,8 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
     info = looks[control] if control else {}
     nodes = (info.get("nodes") or []) if order else []
     silent = silent_members(hosts, looks)
-    strangers = unmanaged_nodes(nodes, looks, silent)
+    former = former_nodes(nodes, hosts, looks)
+    strangers = unmanaged_nodes([node for node in nodes if node["id"] not in former], looks, silent)
     unknown = [name for name, known in silent.items() if not any(is_called(node, known) for node in nodes)]
     problems = problems_in_swarm(looks, info) if order else problems_without_control(looks, here, managers)
     roles = {name: wanted_role(name, hosts[name], managers) for name in looks}
@@ -49,6 +50,7 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
         "roles": roles,
         "join": joining,
         "remote_addrs": [advertised(hosts[name]) for name in order or here[:1]],
+        "former": list(former),
         "unmanaged": strangers,
         "unknown": unknown,
         "init": False,
@@ -69,10 +71,12 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
         problems.append(str(error))
     data["init"] = bool(changes)
     data["exclusive"] = bool(variables.get("cluster_labels_exclusive"))
+    problems += former_problems(nodes, former)
+    known = {node["id"]: node for node in nodes}
+    changes += [Change(SWARM, "node", "remove", f"{named(known[key])}: host '{name}' joins anew") for key, name in former.items()]
     for name in joining:
         state = "" if looks[name]["state"] == "inactive" else f" (its last join is '{looks[name]['state']}')"
         changes.append(Change(name, "node", "join", f"as {roles[name]}{state}"))
-    known = {node["id"]: node for node in nodes}
     for name, swarm in looks.items():
         try:
             change = node_changes(name, hosts[name]["roles"], roles[name], known.get(swarm["node_id"]), data["exclusive"])
@@ -181,6 +185,32 @@ def unmanaged_nodes(nodes: list[dict[str, Any]], looks: dict[str, Membership], s
         for node in nodes
         if node["id"] not in own and not is_called(node, excused)
     ]
+
+
+def former_nodes(nodes: list[dict[str, Any]], hosts: Hosts, looks: dict[str, Membership]) -> dict[str, str]:
+    """NodeID -> host, of the nodes that hosts were before they were installed anew: Down, with the name or an address of one that joins.
+
+    A manager that stays there as Down is a member that raft waits for, beside the one that joins.
+    """
+    bare = {
+        name: {name, *hosts[name]["addresses"]} - {""}
+        for name, swarm in looks.items()
+        if swarm["state"] == "inactive" and not swarm["error"]
+    }
+    own = {swarm["node_id"] for swarm in looks.values()}
+    down = [node for node in nodes if node["state"] == "down" and node["id"] not in own]
+    return {node["id"]: name for node in down for name, names in bare.items() if is_called(node, names)}
+
+
+def former_problems(nodes: list[dict[str, Any]], former: dict[str, str]) -> list[str]:
+    """The former managers that cannot be taken out of raft without its majority."""
+    members = quorum.described_members({"reachability": None, "leader": False, **node} for node in nodes)
+    _order, refused = quorum.demotion_order(members, [one.id for one in members if one.id in former])
+    if not refused:
+        return []
+    node_id, reason = refused
+    advice = "Bring the other managers back, or promote another node first"
+    return [f"Could not remove the node that host '{former[node_id]}' was before ({node_id}): {reason}. {advice}."]
 
 
 def unmanaged_warning(node: dict[str, Any], unknown: list[str]) -> str:

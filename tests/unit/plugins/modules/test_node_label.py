@@ -106,9 +106,11 @@ def test_conflict_is_read_again_and_keeps_the_others_change(manager: Engine, swa
     assert manager.requests.count(("GET", "/nodes")) == 2
 
 
-def test_down_twin_is_not_meant(manager: Engine, swarm: Swarm) -> None:
-    swarm.add("id-old", "w1", "10.0.0.4", state="down")
-    result = run_module(node_label, manager, {"nodes": ["w1"], "labels": {"a": "1"}})
+def test_a_name_that_two_nodes_have_is_no_guess(manager: Engine, swarm: Swarm) -> None:
+    swarm.add("id-old", "w1", "10.0.0.9", state="down")
+    with pytest.raises(SwarmError, match="2 nodes have that name: .*Give the NodeID"):
+        run_module(node_label, manager, {"nodes": ["w1"], "labels": {"a": "1"}})
+    result = run_module(node_label, manager, {"nodes": ["id-w1"], "labels": {"a": "1"}})
     assert result["nodes"][0]["id"] == "id-w1" and list(result["diff"]["after"]) == ["w1 (id-w1)"]
 
 

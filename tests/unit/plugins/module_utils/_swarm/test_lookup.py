@@ -31,15 +31,15 @@ def test_node_is_found_by_id_hostname_and_address() -> None:
     ]
 
 
-def test_down_twin_does_not_count() -> None:
+def test_nodes_of_one_name_are_told_apart_by_their_ids() -> None:
     nodes = [node("1", "a", "down"), node("2", "a"), node("3", "a", "down")]
-    assert lookup.find_node(nodes, "a", "x")["ID"] == "2"
     assert [lookup.node_title(one, nodes) for one in nodes] == ["a (1)", "a (2)", "a (3)"]
+    assert [lookup.find_node(nodes, one, "x")["ID"] for one in ("1", "2", "3")] == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("states", [("ready", "ready"), ("down", "down")])
+@pytest.mark.parametrize("states", [("ready", "ready"), ("down", "down"), ("ready", "down")])
 def test_ambiguous_hostname_is_refused_with_the_ids(states: tuple[str, str]) -> None:
-    with pytest.raises(SwarmError, match=r"Could not label node 'a': 2 nodes have that name: 1 \(\w+\), 2"):
+    with pytest.raises(SwarmError, match=r"Could not label node 'a': 2 nodes have that name: 1 \(\w+\), 2 \(\w+\)\. Give the NodeID\."):
         lookup.find_node([node("1", "a", states[0]), node("2", "a", states[1])], "a", "label node")
 
 

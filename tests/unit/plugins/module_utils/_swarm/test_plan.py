@@ -167,10 +167,27 @@ def test_a_down_twin_of_a_living_host_is_a_stray() -> None:
     assert answer["unmanaged"] == [told(twin)] and answer["problems"] == []
 
 
-def test_a_host_that_was_installed_anew_joins_and_its_old_node_is_a_stray() -> None:
-    old = node("w1", state="down")
+@pytest.mark.parametrize("known_by", [{}, {"hostname": "other"}, {"address": "192.0.2.9"}])
+def test_a_host_that_was_installed_anew_joins_and_its_old_node_goes_first(known_by: dict[str, str]) -> None:
+    old = node("w1", state="down", **known_by)
     answer = plan(in_control("m1", [node("m1"), old]), view("w1"))
-    assert (answer["join"], answer["unmanaged"]) == (["w1"], [told(old)])
+    assert (answer["join"], answer["former"], answer["unmanaged"]) == (["w1"], ["id-w1"], [])
+    for other in (node("w1"), node("w9", state="down")):
+        assert plan(in_control("m1", [node("m1"), other]), view("w1"))["former"] == []
+    pending = view("w1", state="pending", node_id=None)
+    assert plan(in_control("m1", [node("m1"), old]), pending)["former"] == [], "its join may still go on"
+
+
+def test_a_manager_that_was_installed_anew_is_no_fourth_member_of_raft() -> None:
+    old = node("m3", state="down", reachability="unreachable")
+    managers = [node(name, reachability="reachable", leader=name == "m1") for name in ("m1", "m2")]
+    answer = plan(in_control("m1", [*managers, old]), view("m3"))
+    assert (answer["former"], answer["join"], answer["problems"]) == (["id-m3"], ["m3"], [])
+    managers[1]["reachability"] = "unreachable"
+    assert only_problem(plan(in_control("m1", [*managers, old]), view("m3"))) == (
+        "Could not remove the node that host 'm3' was before (id-m3): 1 of the 2 other managers would be reachable, and 2 are needed for a "
+        "quorum. Bring the other managers back, or promote another node first."
+    )
 
 
 @pytest.mark.parametrize("limit", [[view("w1")], [view("w1"), member("w2")]])
