@@ -15,6 +15,10 @@ T = TypeVar("T")
 
 # The first looks are close together, later ones a second apart (seconds).
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+# Seconds: managers without a leader have one again after 6 to 12.
+ELECTION = 30.0
+# What managers answer meanwhile.
+PASSING = ("does not have a leader", "context deadline exceeded", "code = Unavailable", "code = DeadlineExceeded")
 # Seconds of this host's clock and since the epoch, and the way to let some pass. Looked up when they are used: a test has its own.
 clock: Callable[[], float] = time.monotonic
 now: Callable[[], float] = time.time
@@ -53,6 +57,11 @@ def wait_until(
             raise SwarmError(f"Could not {what} within {timeout:g} s{': ' if reason else ''}{reason.rstrip('.')}. {advice}.")
         sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def passes(cause: str) -> bool:
+    """Whether an error is the trouble of managers that elect a leader or are slow, and of nothing that a person has asked for."""
+    return any(text in cause for text in PASSING)
 
 
 @dataclass

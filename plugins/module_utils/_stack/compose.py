@@ -23,6 +23,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Callable, Iterator
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import passes
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import Request, as_value
 
 # Folders in memory: what is written there never reaches a disk.
@@ -35,6 +36,7 @@ SHORTEST_LIMIT = 300.0
 DOCKER_HUB = "https://index.docker.io/v1/"
 # What the CLI gets of this host's environment. All else would end up in services that ask for it: who deploys must not matter.
 ITS_OWN = ("PATH", "HOME", "DOCKER_CONFIG")
+NO_LEADER = "Run again when the managers have a leader and answer in time"
 # Notices about what this collection does itself.
 NOISE = (
     re.compile(r"^Since --detach=false was not specified"),
@@ -200,7 +202,8 @@ def deploy(handle: Callable[..., Any], request: Request, sources: Sources) -> li
     said = spoken(sources.as_the_user_knows_them(done.stderr.decode("utf-8", "replace")))
     if done.returncode:
         cause = "; ".join(said).replace(":; * ", ": ") or f"docker stack deploy ended with code {done.returncode}"
-        raise could_not(f"deploy stack '{request.name}'", cause, "Correct the stack's definition, or what it relies on")
+        advice = "Correct the stack's definition, or what it relies on"
+        raise could_not(f"deploy stack '{request.name}'", cause, NO_LEADER if passes(cause) else advice)
     return said
 
 

@@ -41,8 +41,6 @@ NUMBER = 9  # digits that a long name leaves room for
 # Where a service names its configs and secrets.
 REFERENCES = {"configs": ("Configs", "ConfigID", "ConfigName"), "secrets": ("Secrets", "SecretID", "SecretName")}
 ONLY_LABELS = "only updates to Labels"
-# Seconds: managers without a leader have one again after 6 to 12.
-ELECTION = 30.0
 
 
 # -- forms
@@ -260,7 +258,7 @@ class Contents:
             raise SwarmError("the Engine has taken an update with version 0")
 
         try:
-            return wait.wait_until(ask, lambda same: True, what, ELECTION)
+            return wait.wait_until(ask, lambda same: True, what, wait.ELECTION)
         except SwarmError:
             return None
 
@@ -268,6 +266,6 @@ class Contents:
 def not_compared(live: dict[str, Any]) -> str:
     """Why a secret that might differ cannot be deployed."""
     return (
-        f"the content of secret '{live['Spec']['Name']}' could not be compared with the stored one within {ELECTION:g} s "
+        f"the content of secret '{live['Spec']['Name']}' could not be compared with the stored one within {wait.ELECTION:g} s "
         "(run again when the managers have a leader)"
     )

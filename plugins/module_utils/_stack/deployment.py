@@ -9,10 +9,11 @@ import copy
 from dataclasses import asdict
 from typing import Any
 
+from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineError, SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch, wait_in_part
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import apply, compose, plan, prune, releases, service
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import Checkpoint, Rollout
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import Operation, Snapshot, delete, of_stack
@@ -99,8 +100,7 @@ class Deployment:
         request, services = self.request, self._services
         self._services = None
         with compose.prepare(request) as sources:
-            recorder = Recorder(self.client, request, services, self.checkpoint.answers, assume=self.converge.check)
-            said = recorder.run(sources)
+            recorder, said = self.record(sources, services)
             digest = compose.digest(request.files) if request.wait_for_dependencies else ""
         if self.checkpoint.digest and digest != self.checkpoint.digest:
             raise could_not(f"deploy stack '{request.name}'", "its files have changed since they were planned", "Run again")
@@ -112,6 +112,25 @@ class Deployment:
         problems += plan.refusals(self.client, operations, snapshot)
         warnings = plan.warnings(said, operations)
         return Plan(f"deploy stack '{request.name}'", snapshot, operations, problems, warnings, request.mask_env, digest, request.hidden)
+
+    def record(self, sources: compose.Sources, services: list[dict[str, Any]] | None) -> tuple[Recorder, list[str]]:
+        """A run of the CLI, again where managers only had no answer at that moment; what it said.
+
+        :param services: as listed just now, for the first run.
+        """
+        found: list[tuple[Recorder, list[str]]] = []
+        listed = [services]
+
+        def attempt() -> list[str]:
+            before = listed.pop() if listed else None
+            recorder = Recorder(self.client, self.request, before, self.checkpoint.answers, assume=self.converge.check)
+            found.append((recorder, recorder.run(sources)))
+            return []
+
+        _left, trouble = wait_in_part(attempt, Stopwatch(wait.ELECTION), final=lambda error: not wait.passes(str(error)))
+        if not found:
+            raise SwarmError(trouble)
+        return found[0]
 
     def plan_release(self) -> Plan:
         """What a release has.

@@ -282,6 +282,28 @@ def test_a_secret_is_compared_again_while_managers_elect_a_leader(engine: StackE
     assert run(engine)["changed"] is False and not answers
 
 
+def test_planning_goes_on_when_the_managers_have_a_leader_again(engine: StackEngine) -> None:
+    read, answers = engine.read, [(500, {"message": "rpc error: code = Unknown desc = The swarm does not have a leader."})] * 2
+
+    def later(kind: str, filters: dict[str, object]) -> tuple[int, object]:
+        return answers.pop() if kind == "networks" and answers else read(kind, filters)
+
+    engine.read = later
+    assert run(engine)["changed"] is True and not answers
+
+
+def test_managers_that_have_no_answer_are_no_fault_of_the_definition(engine: StackEngine) -> None:
+    read = engine.read
+
+    def never(kind: str, filters: dict[str, object]) -> tuple[int, object]:
+        return (500, {"message": "rpc error: code = DeadlineExceeded"}) if kind == "networks" else read(kind, filters)
+
+    engine.read = never
+    with pytest.raises(SwarmError, match=r"stack 'app': .*DeadlineExceeded.* Run again when the managers have a leader") as caught:
+        run(engine)
+    assert "Correct the stack" not in str(caught.value) and engine.writes == []
+
+
 def test_a_command_that_does_not_end_fails_with_a_sentence(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compose, "SHORTEST_LIMIT", 0.3)
     with pytest.raises(SwarmError, match=r"stack 'app': the docker command has not ended within 0\.5 s\. Look .* longer wait_timeout"):
