@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
 from typing import Any
 
@@ -15,6 +16,8 @@ OS_FAMILIES = ("Debian", "RedHat")
 # Those of the inventory, and those that plays make for themselves (ACT_GROUPS of the plan begin with this).
 KNOWN_GROUPS = ("swarm", "swarm_managers", "swarm_workers", "swarm_control")
 OWN_PREFIX = ("swarm_act_", "swarm_restart_")
+# From this on a name is taken for a slip of the pen: swarm_worker and swarmworkers have 0.96, swarm_storage has 0.69.
+ALIKE = 0.85
 
 
 def inventory_problems(
@@ -35,7 +38,7 @@ def inventory_problems(
     for name in sorted(set(managers) & set(workers)):
         problems.append(f"Could not use host '{name}': it is in swarm_managers and in swarm_workers. Leave it in one of the two groups.")
     for name in sorted(groups):
-        if name.startswith("swarm") and name not in KNOWN_GROUPS and not name.startswith(OWN_PREFIX):
+        if is_misspelt(name):
             problems.append(
                 f"Could not use group '{name}': no play knows it. Correct its name; the groups are swarm_managers and swarm_workers."
             )
@@ -46,6 +49,12 @@ def inventory_problems(
             f"Could not use address '{address}': hosts {', '.join(names)} all have it. Give each host an ansible_host of its own."
         )
     return problems
+
+
+def is_misspelt(group: str) -> bool:
+    """Whether a group looks like one that a play knows; C(swarm_workers_gpu) is somebody's own."""
+    own = group.startswith((*OWN_PREFIX, *(f"{known}_" for known in KNOWN_GROUPS[1:])))
+    return group not in KNOWN_GROUPS and not own and bool(difflib.get_close_matches(group, KNOWN_GROUPS, 1, ALIKE))
 
 
 def host_problems(name: str, system: dict[str, Any], hostnames: list[str]) -> list[str]:
