@@ -12,7 +12,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core import values
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import swarm_error
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import own_certificate, swarm_error
 
 # A manager that does not take a TCP connection within this time is not tried (seconds); the Engine would wait for 20.
 PROBE_TIMEOUT = 3
@@ -70,6 +70,8 @@ def join(client: Client, params: dict[str, Any], action: str) -> str:
                 return address
             reason = reason or swarm_error(info)
             if info["Swarm"]["LocalNodeState"] != "inactive":
+                if finished(client, params, info, action):
+                    return address
                 leave(client, params["wait_timeout"])
         reasons.append(f"{address} ({(reason or 'no reason given').strip().rstrip('.')})")
     raise could_not(
@@ -77,3 +79,26 @@ def join(client: Client, params: dict[str, Any], action: str) -> str:
         f"no manager let it in: {', '.join(reasons)}",
         "Check that the managers run, that port 2377 is open and the token fresh",
     )
+
+
+def finished(client: Client, params: dict[str, Any], info: dict[str, Any], action: str) -> bool:
+    """Whether a join that the Engine no longer waits for comes to its end.
+
+    The Engine gives up waiting after 20 s, and the join goes on in the background. With a certificate this host is a node of the swarm,
+    and a manager may be a member of raft already: to leave by force then would take a member away from the quorum.
+
+    :raises SwarmError: a manager's does not, and nobody but the swarm's own managers can tell whether it is in raft.
+    """
+    certificate = own_certificate(info)
+    if certificate is None:
+        return False
+    limit = params["wait_timeout"]
+    try:
+        wait_until(client.info, lambda now: now["Swarm"]["LocalNodeState"] == "active", "see this host active in the swarm", limit)
+    except SwarmError:
+        if certificate.role == "manager":
+            cause = f"it has a manager's certificate since, and is not active within {limit} s"
+            advice = "Run again when it is active, or remove its node on a manager and let it leave with apiary.swarm.swarm_leave"
+            raise could_not(action, cause, advice) from None
+        return False
+    return True

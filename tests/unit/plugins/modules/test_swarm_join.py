@@ -85,6 +85,41 @@ def test_state_counts_and_not_the_error(bare: Engine, swarm: Swarm) -> None:
     assert run_module(swarm_join, bare, joining(swarm))["remote_addr"] == "10.0.0.1:2377"
 
 
+class Slow:
+    """A join that the Engine no longer waits for: this host is in, and says so after some questions."""
+
+    def __init__(self, engine: Engine, questions: int) -> None:
+        self.enter, self.info, self.left = engine.client.swarm_join, engine.client.info, questions
+        engine.client.swarm_join, engine.client.info = self.join, self.look
+
+    def join(self, body: dict[str, Any]) -> None:
+        """Enter, and answer that it took too long."""
+        self.enter(body)
+        raise SwarmError("Could not join the swarm: Timeout was reached before node joined. Look at the log.")
+
+    def look(self) -> dict[str, Any]:
+        """Pending, until it has been asked often enough."""
+        info = self.info()
+        if info["Swarm"]["LocalNodeState"] == "active" and self.left:
+            self.left -= 1
+            info = {**info, "Swarm": {**info["Swarm"], "LocalNodeState": "pending"}}
+        return info
+
+
+@pytest.mark.parametrize("role", ["worker", "manager"])
+def test_a_join_that_goes_on_in_the_background_is_waited_for(bare: Engine, swarm: Swarm, role: str) -> None:
+    Slow(bare, 4)
+    assert run_module(swarm_join, bare, joining(swarm, role))["remote_addr"] == "10.0.0.1:2377"
+    assert ("POST", "/swarm/leave") not in bare.writes
+
+
+def test_a_manager_that_may_be_in_raft_is_not_taken_out_by_force(bare: Engine, swarm: Swarm) -> None:
+    Slow(bare, 10**6)
+    with pytest.raises(SwarmError, match="^Could not join .* it has a manager's certificate since, and is not active within 3 s"):
+        run_module(swarm_join, bare, joining(swarm, "manager", wait_timeout=3))
+    assert ("POST", "/swarm/leave") not in bare.writes
+
+
 def test_no_manager_lets_it_in(bare: Engine, swarm: Swarm) -> None:
     bare.joinable = {"10.0.0.1:2377": "reset", "10.0.0.2:2377": "hangs"}
     with pytest.raises(SwarmError) as caught:
