@@ -220,9 +220,10 @@ def used_up(live: list[dict[str, Any]], observation: Observation) -> set[Any]:
     policy = observation.service["Spec"].get("TaskTemplate", {}).get("RestartPolicy") or {}
     if observation.update_state == "updating" or not (ends(policy) or policy.get("MaxAttempts")):
         return set()
-    failed = [task for task in observation.tasks if state(task) in FAILED]
-    complete = [task for task in observation.tasks if state(task) == "complete"]
-    return places(failed, observation.place) - places([*live, *complete], observation.place) - observation.nodes_down
+    # On a node that was drained since, the newest task was told to stop.
+    newest = {task.get(observation.place): task for task in sorted(observation.tasks, key=changed_at)}
+    failed = {node for node, task in newest.items() if state(task) in FAILED}
+    return failed - places(live, observation.place) - observation.nodes_down
 
 
 def ends(policy: dict[str, Any]) -> bool:

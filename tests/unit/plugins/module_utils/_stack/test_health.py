@@ -264,6 +264,8 @@ def test_a_global_service_that_is_used_up_on_one_of_its_nodes_fails() -> None:
     assert watch(listed, tasks, "unchanged", down=("node2",)) == (0, Health(True, "1/1 running"))
     again = [*tasks, task("running", 2, 90)]
     assert watch(listed, again, "unchanged")[1] == Health(True, "2/2 running"), "it has started there again"
+    drained = [*tasks, task("shutdown", 2, 90)]
+    assert watch(listed, drained, "unchanged") == (0, Health(True, "1/1 running")), "its node was drained since"
     once = service({"Global": {}}, policy=ONCE)
     assert watch(once, [RUNNING[0], task("failed", 2, 100), task("complete", 2, 90)], "unchanged")[1] == Health(True, "1/1 running")
 
