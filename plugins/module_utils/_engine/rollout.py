@@ -135,12 +135,16 @@ def previous_files(files: Files, last: Read | None) -> Files:
 
 
 def keep_identity(host: Host, present: dict[str, Any], options: dict[str, Any]) -> None:
-    """Refuse an engine that would come up with another data-root and so as nobody in its swarm."""
+    """Refuse an engine that would come up with another data-root: as nobody in its swarm, or empty because nobody has named the old one."""
     old, new = (str(some.get("data-root") or DATA_ROOT) for some in (present, options))
     if old != new and host.is_member(old) and not host.is_member(new):
         cause = f"this host is a node of a swarm, and its identity would stay behind in '{old}'"
         advice = f"Keep '{old}', or have the host leave the swarm first, or move the folder while its engine is stopped"
         raise could_not(f"set daemon option 'data-root' of host '{host.name}' to '{new}'", cause, advice)
+    if old != new and not options.get("data-root") and host.changed_at(old) is not None:
+        cause = f"the options do not name it, and the engine would leave all its images and volumes behind in '{old}'"
+        advice = f"Set data-root to '{old}', or to '{new}' if that is meant"
+        raise could_not(f"take daemon option 'data-root' of host '{host.name}' out", cause, advice)
 
 
 def no_file(host: Host, path: Any) -> bool:

@@ -124,6 +124,19 @@ def test_renewal_that_is_foretold_needs_a_restart(host: Machine, check: bool) ->
     assert without_diff(foretold) == result(False, "restart", True, "tlscert")
 
 
+def test_a_data_root_that_nobody_names_is_not_left_behind(host: Machine) -> None:
+    host.put("/etc/docker/daemon.json", '{"data-root": "/srv/docker"}')
+    options = {"exclusive": True, "apply": "restart"}
+    assert run(host, {"log-driver": "local"}, check=True, **options)["changed"], "there is no such folder"
+    host.put("/srv/docker", "")
+    for check in (True, False):
+        with pytest.raises(SwarmError, match="^Could not take daemon option 'data-root' of host 'host1' out: .* behind in '/srv/docker'"):
+            run(host, {"log-driver": "local"}, check=check, **options)
+    assert host.options() == {"data-root": "/srv/docker"}
+    for named in ("/srv/docker", "/var/lib/docker"):
+        assert run(host, {"data-root": named}, check=True, **options)["changed_options"] is not None
+
+
 def test_data_root_of_a_node_is_not_left_behind(host: Machine) -> None:
     before = host.snapshot()
     assert run(host, {"data-root": "/data"}, check=True, apply="restart")["changed"]
