@@ -16,6 +16,7 @@ description:
   - With O(baseline) it waits until the swarm is like that again. All nodes are Ready that were, under their own names, as many managers
     are reachable, and every service runs as many tasks. Tasks of a node that was restarted have to be new ones.
   - With O(node_id) alone it waits until this host is that node of its swarm.
+  - With O(leaving) it fails if the rest of the swarm would be without the majority of its managers.
   - Run it on a manager, or delegate it to one, for the first two. Where that one does not control its swarm, O(spare) fails, too, and
     RV(control_available) tells it from a refusal, so that another manager can be asked.
 extends_documentation_fragment:
@@ -45,6 +46,12 @@ options:
     description:
       - The NodeID of the node that was away.
     type: str
+  leaving:
+    description:
+      - The NodeIDs of the nodes that shall leave the swarm for good.
+      - They may all go where no other node would stay that is not Down. An empty list leaves all as it is.
+    type: list
+    elements: str
   name:
     description:
       - How error messages call the node. The name in O(members) if it is not given.
@@ -90,6 +97,10 @@ EXAMPLES = r"""
   apiary.swarm.swarm_health:
     node_id: "{{ node_id }}"
 
+- name: Check that the swarm can do without two managers for good
+  apiary.swarm.swarm_health:
+    leaving: [qxmlzvkbrbpk5yrkzuikfz1rp, t5gn2hvrfagfwkfnvbblpkhab]
+
 - name: Wait until the swarm is as it was
   apiary.swarm.swarm_health:
     baseline: "{{ before.baseline }}"
@@ -123,14 +134,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "without_quorum": {"type": "bool", "default": False},
     "baseline": {"type": "dict"},
     "node_id": {"type": "str"},
+    "leaving": {"type": "list", "elements": "str"},
     "name": {"type": "str"},
     "members": {"type": "dict", "default": {}},
     "restarted": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 300},
 }
 RULES: dict[str, Any] = {
-    "mutually_exclusive": [("spare", "baseline"), ("spare", "node_id")],
-    "required_one_of": [("spare", "node_id")],
+    "mutually_exclusive": [("spare", "baseline", "leaving"), ("spare", "node_id", "leaving")],
+    "required_one_of": [("spare", "node_id", "leaving")],
     "required_by": {"baseline": ("node_id",)},
 }
 # Seconds. Mostly names are right again after 8 of them; once they stayed mixed up for minutes.
@@ -153,6 +165,17 @@ def spared(view: health.View, params: dict[str, Any], name: str) -> dict[str, An
     }
 
 
+def spared_for_good(view: health.View, leaving: list[str]) -> dict[str, Any]:
+    """The result where the swarm can do without these nodes.
+
+    :raises SwarmError: it cannot.
+    """
+    problem = health.leaving_problem(view, leaving)
+    if problem:
+        raise SwarmError(problem, {"control_available": view["control_available"]})
+    return {"changed": False, "control_available": view["control_available"]}
+
+
 def missing(view: health.View, params: dict[str, Any]) -> list[str]:
     """What is not yet as it was."""
     if params["baseline"] is not None:
@@ -163,6 +186,8 @@ def missing(view: health.View, params: dict[str, Any]) -> list[str]:
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """Refuse or return a baseline; or wait."""
+    if params["leaving"] is not None:
+        return spared_for_good(health.observe(client), params["leaving"])
     node_id = params["spare"] or params["node_id"]
     name = params["name"] or params["members"].get(node_id) or node_id
     if params["spare"]:

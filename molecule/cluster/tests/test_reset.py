@@ -14,10 +14,25 @@ HOSTS = MANAGERS + WORKERS
 RESET = str(ROOT / "playbooks" / "reset.yml")
 
 
+@pytest.fixture(scope="module")
+def refused(lab):
+    """What a run says that would leave the workers in a swarm without a manager, and what it has changed."""
+    before = lab.at_rest()
+    rc, _recap, text = lab.playbook(RESET, "--limit", "swarm_managers", "-e", "reset_confirm=yes", check=False)
+    return rc, text, lab.changes_since(before)
+
+
 @pytest.fixture(scope="module", autouse=True)
-def gone(lab):
+def gone(lab, refused):
     """The playbook has run."""
+    assert refused[0] != 0
     lab.playbook("apiary.swarm.reset", "-e", json.dumps({"reset_confirm": True}))
+
+
+def test_a_part_of_a_swarm_is_not_left_behind_without_a_majority(refused):
+    _rc, text, changed = refused
+    assert "it is the last manager, and worker1, worker2 would stay in it" in " ".join(text.split())
+    assert not changed
 
 
 def test_no_package_of_the_engine_is_left(lab):

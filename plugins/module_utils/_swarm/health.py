@@ -71,6 +71,26 @@ def spare_problem(view: View, name: str, node_id: str, members: dict[str, str]) 
     return f"{refusal}: {lost[0]}. {lost[1]} and run again, {OVERRIDE}." if lost else None
 
 
+def leaving_problem(view: View, leaving: list[str]) -> str | None:
+    """Why nodes must not leave for good; None where they may: all that live go, or a majority of managers stays.
+
+    Where no manager is in control there is no majority to be lost.
+    """
+    nodes = view["nodes"] if view["control_available"] else None
+    stay = [node["hostname"] for node in nodes or [] if node["id"] not in leaving and node["state"] != "down"]
+    if nodes is None or not stay:
+        return None
+    members = quorum.described_members(nodes)
+    _order, refused = quorum.demotion_order(members, [one.id for one in members if one.id in leaving])
+    if not refused:
+        return None
+    names = {node["id"]: node["hostname"] for node in nodes}
+    return (
+        f"Could not take '{names[refused[0]]}' out of the swarm: {refused[1]}, and {', '.join(sorted(stay))} would stay in it. "
+        "Take all of its nodes out in one run, or promote others first."
+    )
+
+
 def baseline_of(view: View, node_id: str) -> dict[str, Any]:
     """What a swarm should have again after the restart of a node: plain data, for C(regressions).
 

@@ -43,6 +43,13 @@ def test_node_that_can_be_spared_gives_a_baseline(manager: Engine, baseline: dic
     assert manager.writes == []
 
 
+def test_managers_that_would_leave_workers_behind_are_refused(manager: Engine, swarm: Swarm) -> None:
+    assert run_module(swarm_health, manager, {"leaving": ["id-m2"]}) == {"changed": False, "control_available": True}
+    with pytest.raises(SwarmError, match=r"^Could not take 'm\d' out of the swarm: it is the last manager, and w1, w2 would stay in it"):
+        run_module(swarm_health, manager, {"leaving": ["id-m1", "id-m2", "id-m3"]})
+    assert manager.writes == []
+
+
 def test_manager_that_cannot_be_spared_is_refused(manager: Engine, swarm: Swarm) -> None:
     swarm.nodes["id-m3"]["ManagerStatus"]["Reachability"] = "unreachable"
     params = {"spare": "id-m2", "members": {"id-m2": "m2"}}

@@ -48,6 +48,33 @@ def test_nobody_goes_while_no_manager_is_in_control() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("leaving", "words"),
+    [
+        ([], None),
+        (["w1"], None),
+        (["m1", "w1"], None),
+        (["m1", "m2"], None),
+        (["m1", "m2", "m3", "w1"], None),
+        (["m1", "m2", "m3"], "Could not take 'manager3' out of the swarm: it is the last manager, and worker1 would stay in it. Take all"),
+    ],
+)
+def test_managers_leave_for_good_as_long_as_a_majority_stays_or_nobody(leaving: list[str], words: str | None) -> None:
+    found = health.leaving_problem(swarm_of(*["reachable"] * 3), leaving)
+    assert found is None if words is None else (found or "").startswith(words)
+
+
+def test_a_manager_that_the_rest_needs_does_not_leave() -> None:
+    seen = swarm_of("reachable", "reachable", "unreachable")
+    assert health.leaving_problem(seen, ["m1", "w1"]) == (
+        "Could not take 'manager1' out of the swarm: 1 of the 2 other managers would be reachable, and 2 are needed for a quorum, and "
+        "manager2, manager3 would stay in it. Take all of its nodes out in one run, or promote others first."
+    )
+    seen["nodes"][2]["state"] = "down"
+    assert health.leaving_problem(seen, ["m1", "m2", "w1"]) is None, "nobody stays that lives"
+    assert health.leaving_problem({**seen, "control_available": False}, ["m1"]) is None, "there is no majority to be lost"
+
+
 def test_a_member_that_is_not_ready_holds_up_the_next_but_not_itself() -> None:
     seen, members = swarm_of(*["reachable"] * 3), {"m1": "manager1", "w1": "worker1"}
     seen["nodes"][-1]["state"] = "down"
