@@ -15,6 +15,7 @@ import re
 from typing import Any, Iterator
 
 import yaml
+from ansible_collections.apiary.swarm.plugins.module_utils._core.values import is_ip
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import as_value
 
 # As docker's command reads variables (cli/compose/template): a name with at most one operator, also without braces; what follows the
@@ -174,7 +175,7 @@ def bad_addresses(project: dict[str, Any], env: dict[str, Any], file: str) -> li
     found = []
     for service, item in as_dict(project.get("services")).items():
         for value in texts(as_dict(item).get("dns"), env, file):
-            if not is_address(value):
+            if not is_ip(value):
                 found.append(f"dns of service '{service}' in '{file}' is no IP address: '{value}'")
     for network, item in as_dict(project.get("networks")).items():
         pools = as_dict(as_dict(item).get("ipam")).get("config")
@@ -188,15 +189,6 @@ def bad_addresses(project: dict[str, Any], env: dict[str, Any], file: str) -> li
 def texts(value: Any, env: dict[str, Any], file: str) -> list[str]:
     """A text or a list of texts, with their variables filled in."""
     return [interpolate(item, env, f"'{file}'") for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def is_subnet(text: str) -> bool:
