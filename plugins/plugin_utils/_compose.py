@@ -193,11 +193,12 @@ def texts(value: Any, env: dict[str, Any], file: str) -> list[str]:
 
 def is_subnet(text: str) -> bool:
     """Whether a text is a network with its length, which docker lets begin anywhere within it."""
+    address, _slash, length = text.partition("/")
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
         return False
-    return "/" in text
+    return is_ip(address) and length.isdigit()  # a mask such as 255.255.255.0 is Python's own idea
 
 
 def strings(value: Any, above: tuple[int, ...] = ()) -> Iterator[str]:

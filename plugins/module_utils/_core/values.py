@@ -118,12 +118,12 @@ def join_address(host: str, port: int) -> str:
 
 
 def is_ip(text: str) -> bool:
-    """Whether it is an IP address."""
+    """Whether it is an IP address; one with a zone, such as C(fe80::1%eth0), has a meaning on one host only, and engines take none."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text
 
 
 def is_nowhere(text: str) -> bool:

@@ -12,8 +12,8 @@ REDACTED = "********"
 SECRET_NAME = re.compile(
     r"token|passw(or)?d|passphrase|secret|credential|(api|access|private|auth|signing|encryption|account)[-_.]?key", re.I
 )
-# Up to the last @, because passwords are written with one, too; and without a scheme if there is a colon before it.
-USER_INFO = re.compile(r"//[^/\s\"']+@|(?<![^\s\"',=])[^/\s\"'@:]+:[^/\s\"']*@")
+# Up to the last @, because passwords are written with one, and with slashes, too; and without a scheme if there is a colon before it.
+USER_INFO = re.compile(r"//[^\s\"']+@|(?<![^\s\"',=])[^/\s\"'@:]+:(?!//)[^\s\"']*@")
 
 
 def redact(name: str, value: Any) -> Any:
@@ -27,7 +27,7 @@ def redact(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if name.endswith("-proxy"):
-        value = re.sub(r"^[^/\s]+@", f"{REDACTED}@", value)
+        value = re.sub(r"^(?![a-z]+://)[^\s]+@", f"{REDACTED}@", value)
     key, equals, rest = value.partition("=")
     if equals and SECRET_NAME.search(key) and rest:
         return f"{key}={REDACTED}"

@@ -188,7 +188,7 @@ def without_zeros(value: Any, key: str = "", in_user_map: bool = False) -> Any:
 def spelled(address: str) -> str:
     """An IP address or network as Engines spell it: one of IPv6 has many spellings. Anything else stays as it is."""
     try:
-        return str(ipaddress.ip_network(address) if "/" in address else ipaddress.ip_address(address))
+        return str(ipaddress.ip_interface(address) if "/" in address else ipaddress.ip_address(address))
     except ValueError:
         return address
 

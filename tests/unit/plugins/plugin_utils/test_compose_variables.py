@@ -132,7 +132,7 @@ def test_dns_servers_are_addresses(value: Any) -> None:
     assert _compose.bad_addresses({"services": {"a": {"dns": value}}}, {"DNS": "192.0.2.9"}, "f") == []
 
 
-@pytest.mark.parametrize("value", ["192.0.2.300", "dns.example.org", "192.0.2.1:53", "$DNS", ""])
+@pytest.mark.parametrize("value", ["192.0.2.300", "dns.example.org", "192.0.2.1:53", "fe80::1%eth0", "$DNS", ""])
 def test_a_dns_server_that_is_no_address_is_named(value: str) -> None:
     (found,) = _compose.bad_addresses({"services": {"a": {"dns": [value]}}}, {"DNS": "nowhere"}, "f")
     assert found == f"dns of service 'a' in 'f' is no IP address: '{value.replace('$DNS', 'nowhere')}'"
@@ -144,7 +144,7 @@ def test_subnets_are_networks() -> None:
 
     for subnet in ("10.77.0.0/24", "10.77.0.5/24", "2001:DB8::/64", "$NET.0.0/16"):
         assert found(subnet) == []
-    for subnet in ("10.77.0/24", "10.77.0.0", "x"):
+    for subnet in ("10.77.0/24", "10.77.0.0", "10.0.0.0/255.255.255.0", "fe80::%eth0/64", "x"):
         assert found(subnet) == [f"subnet of network 'n' in 'f' is no network such as 10.1.0.0/24: '{subnet}'"]
 
 

@@ -39,3 +39,9 @@ def test_secrets_are_taken_out_of_a_file_that_is_no_json() -> None:
     assert redaction.redact_text(text) == (
         '{"splunk-token": "********", "api-key": "********", "http-proxy": "http://********@x", "a": 1,}'
     )
+
+
+def test_a_password_may_hold_slashes() -> None:
+    options = {"registry-mirrors": ["http://joe:hunter8/a@b@proxy:3128", "joe:hunter9/a@proxy"]}
+    assert redaction.redact("", options) == {"registry-mirrors": ["http://********@proxy:3128", "//********@proxy"]}
+    assert "hunter" not in redaction.without_secrets("bad http://joe:hunter8/a@b@proxy:3128 and joe:hunter9/a@proxy", options)
