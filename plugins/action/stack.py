@@ -57,8 +57,9 @@ class ActionModule(ActionWithProgress):
         if arguments.get("state", "present") != "present":
             arguments.pop("files", None)
             return data
-        given, paths = as_list(arguments.get("files")), []
-        if boolean(arguments.get("remote_src", False), strict=False):
+        given = paths = as_list(arguments.get("files"))
+        remote = boolean(arguments.get("remote_src", False), strict=False)
+        if remote:
             texts = self._remote_texts(given, task_vars)
         else:
             arguments.pop("files", None)
@@ -66,14 +67,14 @@ class ActionModule(ActionWithProgress):
             texts = [(path, decoded(self._read(found))) for path, found in zip(given, paths)]
         projects = [(path, _compose.document(text)) for path, text in texts]
         projects += [(f"definitions[{number}]", item) for number, item in enumerate(data["definitions"])]
-        require_values(stack, projects, data["env"])
+        require_values(stack, projects, data["env"], self._env_files(paths, stack, remote, task_vars))
         data["dependencies"] = _compose.dependencies([project for _path, project in projects])
         if "files" not in arguments:
             data.update(self._pack(stack, paths, texts, data))
         return data
 
     def _remote_texts(self, files: list[str], task_vars: dict[str, Any] | None) -> list[tuple[str, str]]:
-        """The Compose files on the manager; of one that cannot be read the module will tell."""
+        """Files on the manager; of one that cannot be read the module will tell."""
         found = []
         for path in files:
             with nothing_shown(self._connection):
@@ -81,6 +82,22 @@ class ActionModule(ActionWithProgress):
             if "content" in answer:
                 found.append((path, decoded(answer["content"])))
         return found
+
+    def _env_files(self, paths: list[str], stack: str, remote: bool, task_vars: dict[str, Any] | None) -> Callable[[str], str]:
+        """Reads what Compose files name as C(env_file), from the folder of the first one."""
+
+        def content_of(path: str) -> str:
+            if remote:
+                found = self._remote_texts([os.path.join(os.path.dirname(paths[0]), path) if paths else path], task_vars)
+                return "".join(text for _path, text in found)
+            here = self._here(path, paths, stack)
+            return decoded(self._read(here)) if os.path.isfile(here) else ""
+
+        return content_of
+
+    def _here(self, path: str, paths: list[str], stack: str) -> str:
+        """Where on the controller a file is that a Compose file names."""
+        return os.path.join(os.path.dirname(paths[0]), os.path.expanduser(path)) if paths else self._find(path, stack)
 
     def _find(self, path: str, stack: str) -> str:
         """A file on the controller, as templates and files are found."""
@@ -96,7 +113,7 @@ class ActionModule(ActionWithProgress):
         def attach(path: str) -> str:
             """Read one file that a Compose file names; the name it is packed under."""
             path = interpolate(path, data["env"], f"the definition of stack '{stack}'")
-            here = os.path.join(os.path.dirname(paths[0]), os.path.expanduser(path)) if paths else self._find(path, stack)
+            here = self._here(path, paths, stack)
             if not os.path.isfile(here):
                 raise missing(here, stack)
             name = f"attached-{len(attached)}-{re.sub('[^A-Za-z0-9._-]', '_', os.path.basename(path))}"
@@ -151,9 +168,10 @@ def decoded(content: str) -> str:
     return base64.b64decode(content).decode("utf-8", "replace")
 
 
-def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any]) -> None:
+def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any], content_of: Callable[[str], str]) -> None:
     """Fail with all variables that have no value, or else all addresses that are none, or all images that nobody has built."""
-    found = [text for path, project in projects for one in (_compose.without_value, _compose.valueless) for text in one(project, env, path)]
+    lacking = _compose.valueless(projects, env, content_of)
+    found = [text for path, project in projects for text in [*_compose.without_value(project, env, path), *lacking.pop(path, [])]]
     if found:
         verb = "has" if len(found) == 1 else "have"
         raise ComposeError(
@@ -162,10 +180,10 @@ def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: 
     wrong = [text for path, project in projects for text in _compose.bad_addresses(project, env, path)]
     if wrong:
         raise ComposeError(f"Could not deploy stack '{stack}': {'; '.join(wrong)}. Correct the definition.")
-    lacking = _compose.unbuilt(projects, env)
-    if lacking:
+    unbuilt = _compose.unbuilt(projects, env)
+    if unbuilt:
         advice = "Have it built into a registry by the role apiary.swarm.images, or name the registry that has it, such as docker.io/"
-        raise ComposeError(f"Could not deploy stack '{stack}': {'; '.join(lacking)}. {advice}.")
+        raise ComposeError(f"Could not deploy stack '{stack}': {'; '.join(unbuilt)}. {advice}.")
 
 
 def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:

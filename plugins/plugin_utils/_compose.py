@@ -12,7 +12,7 @@ import hashlib
 import ipaddress
 import os
 import re
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import yaml
 from ansible_collections.apiary.swarm.plugins.module_utils._core.values import is_ip
@@ -131,15 +131,48 @@ def without_value(project: dict[str, Any], env: dict[str, Any], file: str) -> li
     return found
 
 
-def valueless(project: dict[str, Any], env: dict[str, Any], file: str) -> list[str]:
-    """The environment variables that are to come from nowhere, each as C(environment variable TZ of service 'web' in 'compose.yml')."""
-    found = []
+def valueless(projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any], content_of: Callable[[str], str]) -> dict[str, list[str]]:
+    """File -> the environment variables that are to come from nowhere, each as C(environment variable TZ of service 'web' in 'a.env').
+
+    :param projects: (file, its data), from the first to the last. One of them is enough to give a value.
+    :param content_of: the text of a file that C(env_file) names; empty where there is none.
+    """
+    given = [(file, *entry) for file, project in projects for entry in environments(project, env, file, content_of)]
+    valued = {(service, name) for _file, _where, service, name, has_value in given if has_value}
+    found: dict[str, list[str]] = {}
+    for file, where, service, name, _has_value in given:
+        if (service, name) not in valued and name not in env:
+            described = f"environment variable {name} of service '{service}' in '{where}'"
+            found[file] = list(dict.fromkeys([*found.get(file, []), described]))
+    return found
+
+
+def environments(
+    project: dict[str, Any], env: dict[str, Any], file: str, content_of: Callable[[str], str]
+) -> Iterator[tuple[str, str, str, bool]]:
+    """(the file that says so, service, name, whether it has a value) of all environment variables of a project."""
     for service, item in as_dict(project.get("services")).items():
         given = as_dict(item).get("environment")
-        entries = [f"{name}=" if value is not None else str(name) for name, value in given.items()] if isinstance(given, dict) else given
-        for entry in entries if isinstance(entries, list) else []:
-            if isinstance(entry, str) and "=" not in entry and "$" not in entry and entry not in env:
-                found.append(f"environment variable {entry} of service '{service}' in '{file}'")
+        if isinstance(given, dict):
+            yield from ((file, service, str(name), value is not None) for name, value in given.items())
+        for entry in valued_texts(given if isinstance(given, list) else [], env, file):
+            name, equals, _value = entry.partition("=")
+            yield file, service, name, bool(equals)
+        for path in valued_texts(as_dict(item).get("env_file"), env, file):
+            for line in content_of(path).splitlines():
+                name, equals, _value = line.strip().partition("=")
+                if name and not name.startswith("#"):
+                    yield path, service, name, bool(equals)
+
+
+def valued_texts(value: Any, env: dict[str, Any], file: str) -> list[str]:
+    """A text or those of a list whose variables all have values, filled in; of the others somebody else will tell."""
+    found = []
+    for item in value if isinstance(value, list) else [value]:
+        try:
+            found += texts(item, env, file)
+        except ComposeError:
+            continue
     return found
 
 

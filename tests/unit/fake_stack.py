@@ -36,12 +36,15 @@ import base64, json, os, socket, sys, time
 
 # Not http.client: to import it takes longer than all the rest.
 sock = socket.socket(socket.AF_UNIX)
-sock.connect(os.environ["DOCKER_HOST"][len("unix://"):])
+arguments, stack, project = sys.argv[1:], sys.argv[-1], {}
+options = dict(zip(arguments, arguments[1:]))
+sock.connect(options["--host"][len("unix://"):])
 answers = sock.makefile("rb")
 
 auth = {}
 if "--with-registry-auth" in sys.argv:
-    logins = json.load(open(os.environ["DOCKER_CONFIG"] + "/config.json")) if "DOCKER_CONFIG" in os.environ else {}
+    config = options["--config"] + "/config.json"
+    logins = json.load(open(config)) if os.path.exists(config) else {}
     auth = {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(logins.get("auths", {})).encode()).decode()}
 
 def call(method, path, body=None, may_fail=False):
@@ -60,7 +63,6 @@ def call(method, path, body=None, may_fail=False):
         sys.exit("Error response from daemon: " + json.loads(text)["message"])
     return None if status == 404 else json.loads(text) if text else None
 
-arguments, stack, project = sys.argv[1:], sys.argv[-1], {}
 for word, path in zip(arguments, arguments[1:]):
     if word == "--compose-file":
         folder = os.path.dirname(path)

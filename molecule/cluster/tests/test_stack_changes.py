@@ -257,3 +257,16 @@ def test_what_the_engine_would_refuse_fails_before_a_write(stack, so_far):
     for result in stack.runs(*({"definitions": [one]} for one in wrong)):
         assert result["failed"] and "service 'matrix_side'" in result["msg"] and "Nothing was changed" in result["msg"]
     assert versions(stack.services()) == before
+
+
+def test_a_value_that_is_empty_stays_empty_whoever_deploys(lab, tmp_path):
+    """The docker command fills it from its own environment."""
+    names = ("HOME", "DOCKER_HOST", "DOCKER_CONFIG", "TZ", "LANG", "USER", "SSH_CONNECTION")
+    stack = Stack(lab, tmp_path, "empty")
+    definition = {"services": {"web": service(environment=dict.fromkeys(names, ""))}}
+    try:
+        first, second = stack.runs({"definitions": [definition]}, {"definitions": [definition]})
+        assert sorted(stack.services()["web"]["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"]) == sorted(f"{name}=" for name in names)
+        assert first["changed"] and not second["changed"]
+    finally:
+        stack.run(state="absent")

@@ -34,8 +34,9 @@ ABANDONED = re.compile(r"apiary-(\d+)-")
 SHORTEST_LIMIT = 300.0
 # The CLI knows Docker Hub by this name.
 DOCKER_HUB = "https://index.docker.io/v1/"
-# What the CLI gets of this host's environment. All else would end up in services that ask for it: who deploys must not matter.
-ITS_OWN = ("PATH", "HOME", "DOCKER_CONFIG")
+# What the CLI gets of this host's environment, and only where it has to ask the helpers that hold a user's logins. All else would end up
+# in services that ask for it, and in those that give it as empty: who deploys must not matter.
+HELPERS_NEED = ("PATH", "HOME")
 NO_LEADER = "Run again when the managers have a leader and answer in time"
 # Notices about what this collection does itself.
 NOISE = (
@@ -176,17 +177,18 @@ def deploy(handle: Callable[..., Any], request: Request, sources: Sources) -> li
     :param handle: answers its requests.
     :raises SwarmError: it failed, with its own words, or did not end in time.
     """
-    arguments = [find(request.name), "stack", "deploy", "--resolve-image", request.resolve_image]
+    command, arguments = find(request.name), ["stack", "deploy", "--resolve-image", request.resolve_image]
     if request.with_registry_auth or request.registry_logins:
         arguments.append("--with-registry-auth")
     for path in sources.paths:
         arguments += ["--compose-file", path]
+    helpers = HELPERS_NEED if request.with_registry_auth and not request.registry_logins else ()
     timeout = max(SHORTEST_LIMIT, request.wait_timeout)
     with listen(handle) as address:
         try:
             done = subprocess.run(
-                [*arguments, request.name],
-                env=environment(address, request.registry_logins, sources),
+                [command, "--host", address, "--config", config_folder(request.registry_logins, sources), *arguments, request.name],
+                env={**{name: os.environ[name] for name in helpers if name in os.environ}, **sources.env},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -207,15 +209,13 @@ def deploy(handle: Callable[..., Any], request: Request, sources: Sources) -> li
     return said
 
 
-def environment(address: str, logins: list[dict[str, str]], sources: Sources) -> dict[str, str]:
-    """What the CLI gets of this host's environment, with the values and logins of the task."""
-    found = {name: os.environ[name] for name in ITS_OWN if name in os.environ}
-    found.update(sources.env)
-    found["DOCKER_HOST"] = address
-    if logins:
-        found["DOCKER_CONFIG"] = tempfile.mkdtemp(dir=sources.folder)
-        store(found["DOCKER_CONFIG"], "config.json", login_file(logins))
-    return found
+def config_folder(logins: list[dict[str, str]], sources: Sources) -> str:
+    """Where the CLI finds its logins: this user's own folder, or one with those of the task."""
+    if not logins:
+        return os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    folder = tempfile.mkdtemp(dir=sources.folder)
+    store(folder, "config.json", login_file(logins))
+    return folder
 
 
 def login_file(logins: list[dict[str, str]]) -> bytes:

@@ -112,9 +112,11 @@ class Action(ActionModule):
 
     def _execute_module(self, module_name: str, module_args: dict[str, Any], **_more: Any) -> dict[str, Any]:
         assert module_name == "ansible.legacy.slurp"
-        there = base64.b64encode(b"services: {far: {image: '${FAR}'}}").decode()
+        texts = {"/there.yml": b"services: {far: {image: '${FAR}', env_file: [far.env, no.env]}}", "/far.env": b"TZ\nA=1\n"}
+        text = texts.get(module_args["src"])
+        there = base64.b64encode(text or b"").decode()
         self._connection.exec_command([b"ssh"], there)
-        return {"content": there} if module_args["src"] == "/there.yml" else {"failed": True}
+        return {"content": there} if text else {"failed": True}
 
     def data(self, **arguments: Any) -> dict[str, Any]:
         """The controller's data, unpacked."""
@@ -151,16 +153,28 @@ def test_with_their_values_all_is_packed_and_this_hosts_environment_does_not_cou
 
 
 def test_files_on_the_manager_are_looked_into_as_well(action: Action) -> None:
-    with pytest.raises(ComposeError, match=r"variable FAR of service 'far' in '/there\.yml' has no value"):
+    with pytest.raises(ComposeError, match=r"variable FAR of service 'far' in '/there\.yml', environment variable TZ"):
         action.data(files=["/there.yml", "/nowhere.yml"], remote_src=True)
-    assert "packed" not in action.data(files=["/there.yml"], remote_src=True, env={"FAR": ""})
+    assert "packed" not in action.data(files=["/there.yml"], remote_src=True, env={"FAR": "", "TZ": "UTC"})
+
+
+def test_lines_of_env_files_that_have_no_value_are_told_with_the_rest(action: Action) -> None:
+    (action.folder / "a.env").write_text("TZ\nA=1\n")
+    with pytest.raises(ComposeError) as error:
+        action.data(files="compose.yml", env={"TAG": 1})
+    assert str(error.value) == (
+        "Could not deploy stack 'app': variable DRIVER of network 'back' in 'compose.yml' (say which), environment variable TZ of service "
+        "'web' in './a.env' have no value. Give it one in env, or a default in the file."
+    )
+    with pytest.raises(ComposeError, match=r"^Could not deploy stack 'app': environment variable TZ of service 'far' in 'far\.env' has no"):
+        action.data(files=["/there.yml"], remote_src=True, env={"FAR": "x"})
 
 
 def test_the_text_of_a_file_on_the_manager_is_shown_nowhere(action: Action, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(ssh.display, "vvv", lambda text, **_more: told.append(text))
-    action.data(files=["/there.yml"], remote_src=True, env={"FAR": ""})
-    assert told == ["rc=0, stdout and stderr censored due to no log"]
+    action.data(files=["/there.yml"], remote_src=True, env={"FAR": "", "TZ": "UTC"})
+    assert set(told) == {"rc=0, stdout and stderr censored due to no log"}
     assert action._connection._play_context.no_log is not True, "what others do is shown as before"
 
 

@@ -121,10 +121,33 @@ def test_an_environment_variable_without_a_value_needs_one_in_env() -> None:
         "c": None,
         "d": {"environment": 5},
     }
-    assert _compose.valueless({"services": services}, {"HTTP_PROXY": "x"}, "f") == [
-        "environment variable TZ of service 'a' in 'f'",
-        "environment variable TZ of service 'b' in 'f'",
-    ]
+    assert _compose.valueless([("f", {"services": services})], {"HTTP_PROXY": "x"}, lambda _path: "") == {
+        "f": ["environment variable TZ of service 'a' in 'f'", "environment variable TZ of service 'b' in 'f'"]
+    }
+
+
+def test_one_file_is_enough_to_give_an_environment_variable_its_value() -> None:
+    first = {"services": {"a": {"environment": ["TZ", "LANG"]}, "b": {"environment": ["TZ"]}}}
+    second = {"services": {"a": {"environment": {"TZ": "UTC"}}}}
+    for projects in ([("f", first), ("g", second)], [("g", second), ("f", first)]):
+        assert _compose.valueless(projects, {}, lambda _path: "") == {
+            "f": ["environment variable LANG of service 'a' in 'f'", "environment variable TZ of service 'b' in 'f'"]
+        }
+
+
+def test_the_name_of_an_environment_variable_may_be_a_variable() -> None:
+    project = {"services": {"a": {"environment": ["$NAME", "${OTHER:-LANG}", "$NOBODY"]}}}
+    assert _compose.valueless([("f", project)], {"NAME": "TZ", "LANG": ""}, lambda _path: "") == {
+        "f": ["environment variable TZ of service 'a' in 'f'"]
+    }
+
+
+def test_lines_of_env_files_without_a_value_need_one_in_env() -> None:
+    content = {"x.env": "# TZ\n\n  A=1\nLANG\nTZ\n", "y.env": "B"}
+    project = {"services": {"a": {"env_file": ["$FILE", "nowhere"], "environment": {"TZ": ""}}, "b": {"env_file": "y.env"}}}
+    assert _compose.valueless([("f", project)], {"FILE": "x.env", "B": 1}, lambda path: content.get(path, "")) == {
+        "f": ["environment variable LANG of service 'a' in 'x.env'"]
+    }
 
 
 @pytest.mark.parametrize("value", ["192.0.2.1", "2001:DB8:0::53", "$DNS", ["192.0.2.1", "::1"], None])

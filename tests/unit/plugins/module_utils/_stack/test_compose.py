@@ -78,4 +78,19 @@ def test_a_variable_of_this_hosts_environment_is_no_value(tmp_path: Path, monkey
     monkeypatch.setenv("HOME", "/home")
     monkeypatch.setenv("PATH", str(tmp_path))
     laid_out = compose.Sources([], {"B": "given"})
-    assert compose.deploy(lambda *_: (200, {}, b""), Request("app"), laid_out) == ["A= B=given C= HOME=/home"]
+    assert compose.deploy(lambda *_: (200, {}, b""), Request("app"), laid_out) == ["A= B=given C= HOME="]
+    # The helpers of a user's own logins may need it.
+    assert compose.deploy(lambda *_: (200, {}, b""), Request("app", with_registry_auth=True), laid_out) == ["A= B=given C= HOME=/home"]
+
+
+def test_the_socket_and_the_logins_are_arguments_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = tmp_path / "docker"
+    command.write_text('#!/bin/sh\necho "$1 ${2%%:*} $3 $4 $DOCKER_HOST$DOCKER_CONFIG" >&2\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONFIG", "/mine")
+    laid_out = compose.Sources([], folder=str(tmp_path))
+    assert compose.deploy(lambda *_: (200, {}, b""), Request("app"), laid_out) == ["--host unix --config /mine"]
+    login = {"registry": "r", "username": "u", "password": "p"}
+    (said,) = compose.deploy(lambda *_: (200, {}, b""), Request("app", registry_logins=[login]), laid_out)
+    assert said.startswith("--host unix --config tmp")  # in the folder, whose path is not shown
