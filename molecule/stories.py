@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -33,6 +34,19 @@ PATIENCE = 180
 QUIET = 3
 # The file in which tests/run hands on from one story to the next what there is.
 LEFT = os.environ.get("LAB_LEFT")
+
+
+def family(pid):
+    """A process and all that it has started; Ansible's workers have sessions of their own."""
+    parents = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            parents[int(path.parent.name)] = int(path.read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    found, todo = [], [pid]
+    while todo:
+        found.append(todo.pop())
+        todo += [child for child, parent in parents.items() if parent == found[-1]]
+    return found
 
 
 class Watch:

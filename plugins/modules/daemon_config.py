@@ -64,6 +64,13 @@ options:
     type: list
     elements: str
     default: []
+  restart_replaced:
+    description:
+      - Whether an engine that runs a program that its package has replaced since counts as one that needs a restart. The packages of some
+        distributions leave it to the operator to restart it.
+    type: bool
+    default: false
+    version_added: 0.3.0
   path:
     description:
       - The engine's configuration file.
@@ -135,6 +142,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "apply": {"type": "str", "choices": ["none", "reload", "restart"], "default": "none"},
     "allow_unknown": {"type": "bool", "default": False},
     "renewed": {"type": "list", "elements": "str", "default": []},
+    "restart_replaced": {"type": "bool", "default": False},
     "path": {"type": "path", "default": "/etc/docker/daemon.json"},
     "wait_timeout": {"type": "int", "default": 120},
 }

@@ -180,6 +180,7 @@ engine:
     version: {description: Its version., type: str}
     api: {description: The newest version of its API., type: str}
     data_root: {description: Its data root., type: str}
+    replaced: {description: Whether it runs a program that its package has replaced since., type: bool}
     options: {description: "The options that it has read, without secrets; V(null) if it does not run, or nobody can tell.", type: dict}
     file_options: {description: "The options in its file, without secrets; V(null) if the file cannot be read.", type: dict}
 daemon:

@@ -67,7 +67,8 @@ def of_hosts(
         wanted = tls_variables(hosts, managers) if whole else hosts
         sections["tls"] = plan_tls(wanted, controller.limit, controller.missing, lambda _host: controller.variable("tls_ca_passphrase", ""))
     if "engine" in parts:
-        sections["engine"] = engine_plan.plan(hosts, sections.get("tls", nothing()).data.get("renewed") or {})
+        renewed = sections.get("tls", nothing()).data.get("renewed") or {}
+        sections["engine"] = engine_plan.plan(hosts, renewed, bool(controller.variable("cluster_unlock_key", "")))
     if "cluster" in parts:
         sections["cluster"] = swarm_plan.plan(hosts, managers)
     if "archives" in parts:

@@ -78,6 +78,7 @@ class Swarm:
         self.tasks: list[dict[str, Any]] = []
         self.service_list: list[dict[str, Any]] = []
         self.conflicts: list[Callable[[], None]] = []
+        self.unlock_key = ""
         self.tokens = {role.capitalize(): f"SWMTKN-1-{root_digest(root)}-{role[0] * 25}" for role in ("worker", "manager")}
 
     def add(
@@ -196,6 +197,8 @@ class Engine:
             return self.join(body)
         if (method, path) == ("POST", "/swarm/leave"):
             return self.leave(query["force"] == "true")
+        if (method, path) == ("POST", "/swarm/unlock"):
+            return self.unlock(body["UnlockKey"])
         if not self.swarm or self.state != "active" or self.node["Spec"]["Role"] != "manager":
             raise Refused(503, "This node is not a swarm manager.")
         if self.error:
@@ -205,6 +208,8 @@ class Engine:
             swarm.conflicts.pop(0)()
         if (method, path) == ("GET", "/swarm"):
             return {**self.cluster(), "JoinTokens": swarm.tokens}
+        if (method, path) == ("GET", "/swarm/unlockkey"):
+            return {"UnlockKey": swarm.unlock_key}
         if (method, path) == ("POST", "/swarm/update"):
             swarm.check_version(swarm.version, query["version"])
             swarm.spec, swarm.version = body, next(swarm.index)
@@ -303,6 +308,14 @@ class Engine:
         }
         swarm.engines[self.node_id] = self
         swarm.add(self.node_id, self.name, address, role, body["Availability"])
+
+    def unlock(self, key: str) -> None:
+        """C(POST /swarm/unlock)."""
+        if self.state != "locked" or not self.swarm:
+            raise Refused(409, "swarm is not locked")
+        if key != self.swarm.unlock_key:
+            raise Refused(400, "invalid key could not be used to unlock the swarm")
+        self.state = "active"
 
     def leave(self, force: bool) -> None:
         """C(POST /swarm/leave)."""

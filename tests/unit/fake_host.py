@@ -18,7 +18,16 @@ from ansible_collections.apiary.swarm.plugins.modules import daemon_config
 
 CONFIG = "/etc/docker/daemon.json"
 UNIT = "[Service]\nEnvironmentFile=-/etc/default/docker\nExecStart=/usr/sbin/dockerd -H fd:// --containerd=/x $DOCKER_OPTS\n"
-PARAMS = {"options": {}, "exclusive": False, "apply": "none", "allow_unknown": False, "renewed": [], "path": CONFIG, "wait_timeout": 5}
+PARAMS = {
+    "options": {},
+    "exclusive": False,
+    "apply": "none",
+    "allow_unknown": False,
+    "renewed": [],
+    "restart_replaced": False,
+    "path": CONFIG,
+    "wait_timeout": 5,
+}
 
 
 class Machine(Host):
@@ -79,7 +88,14 @@ class Machine(Host):
         self.running, self.command_line = options, command
         self.put(PID_FILE, "7\n")
         self.put("/proc/7/comm", "dockerd\n")
+        self.runs_program("/usr/bin/dockerd")
         return True
+
+    def runs_program(self, path: str) -> None:
+        """What the kernel says that the engine runs; of a file that was replaced it adds that it is deleted."""
+        link = Path(f"{self.root}/proc/7/exe")
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
 
     def stop(self) -> None:
         """The engine ends."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pathlib
 import random
 import signal
 import subprocess
 
-from stories import MANAGERS, ROOT, WORKERS
+from stories import MANAGERS, ROOT, WORKERS, family
 
 # Seconds after the start of each run: early ones hit the engine's installation, late ones the joins, images and stacks.
 WINDOWS = [(4, 12), (10, 25), (12, 30), (15, 40), (20, 60)]
@@ -35,19 +34,6 @@ def test_killed_runs_leave_nothing_that_the_next_one_cannot_mend(lab):
     _rc, recap, _text = lab.site()
     assert not any(counts["changed"] for counts in recap.values())
     assert not lab.changes_since(before)
-
-
-def family(pid):
-    """A process and all that it has started; Ansible's workers have sessions of their own."""
-    parents = {}
-    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended
-            parents[int(path.parent.name)] = int(path.read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-    found, todo = [], [pid]
-    while todo:
-        found.append(todo.pop())
-        todo += [child for child, parent in parents.items() if parent == found[-1]]
-    return found
 
 
 def kill_site_after(lab, seconds):

@@ -39,7 +39,7 @@ CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 # What the Engine of any host answers; everything else is a manager's business.
-OWN_PATHS = ("/info", "/swarm/init", "/swarm/join", "/swarm/leave")
+OWN_PATHS = ("/info", "/swarm/init", "/swarm/join", "/swarm/leave", "/swarm/unlock")
 ASK_A_MANAGER = "Run the task on a manager in control of the swarm, or bring the managers back until a majority runs"
 
 # (method, path with API version, headers, body) -> (status, headers, body); the body is bytes both ways.
@@ -102,6 +102,10 @@ class Client:
         """POST /swarm/leave."""
         self.call("leave the swarm", "POST", "/swarm/leave", {"force": "true" if force else "false"})
 
+    def swarm_unlock(self, key: str) -> None:
+        """POST /swarm/unlock, on a manager that is locked."""
+        self.call("unlock the manager", "POST", "/swarm/unlock", body={"UnlockKey": key})
+
     def images(self) -> list[dict[str, Any]]:
         """GET /images/json."""
         return self.call("list the images", "GET", "/images/json")
@@ -110,6 +114,10 @@ class Client:
     def swarm(self) -> dict[str, Any]:
         """GET /swarm: ID, Version, Spec and JoinTokens."""
         return self.call("read the swarm", "GET", "/swarm")
+
+    def swarm_unlock_key(self) -> str:
+        """GET /swarm/unlockkey: the key; empty where the swarm does not lock its managers."""
+        return self.call("read the unlock key of the swarm", "GET", "/swarm/unlockkey")["UnlockKey"]
 
     def swarm_update(self, version: int, spec: dict[str, Any]) -> None:
         """POST /swarm/update: replaces the whole spec."""
@@ -156,8 +164,9 @@ def error_message(answer: bytes) -> str:
 
 
 def plain_error(message: str) -> str:
-    """The words of an error without gRPC's wrapping."""
-    return re.sub(r"rpc error: code = \w+ desc = ", "", message)
+    """The words of an error without gRPC's wrapping; what a code alone says stays (see wait.PASSING)."""
+    codes = re.findall(r"rpc error: code = (Unavailable|DeadlineExceeded) desc = ", message)
+    return re.sub(r"rpc error: code = \w+ desc = ", "", message) + (f" ({codes[0]})" if codes else "")
 
 
 def connect(params: dict[str, Any]) -> Client:

@@ -92,6 +92,7 @@ def engine(host: Host, client: Client | None, info: dict[str, Any] | None, error
         "answers": bool(version),
         "error": error,
         "version": version,
+        "replaced": host.pid() is not None and host.program_replaced(),
         "api": client.api_version if client and version else None,
         "data_root": info.get("DockerRootDir") or (file or {}).get("data-root") or DATA_ROOT,
         "options": None if read is None else redaction.redact("", read.options),
@@ -117,7 +118,7 @@ def daemon(host: Host, wanted: dict[str, Any]) -> dict[str, Any]:
     """
     from ansible_collections.apiary.swarm.plugins.module_utils._engine import rollout
 
-    params = {**wanted, "apply": "reload", "renewed": []}
+    params = {**wanted, "apply": "reload", "renewed": [], "restart_replaced": False}
     try:
         before, plan = rollout.observe(host, params)
     except SwarmError as error:

@@ -15,6 +15,8 @@ DISTRIBUTION, DOCKER = "distribution", "docker"
 DOCKER_PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "python3-docker")
 # Those that are of the engine's version. The others take what the source has.
 VERSIONED = ("docker.io", "docker-cli", "docker-ce", "docker-ce-cli", "moby-engine")
+# Those that hold the engine itself: its package restarts it.
+ENGINES = ("docker.io", "docker-ce", "moby-engine")
 
 
 class Family(NamedTuple):
@@ -102,11 +104,11 @@ def package_plan(
 
     :param look: the answer of host_info. The other options are those of the role engine; C(host) is the name for sentences.
     :returns: C(packages) that the engine needs, C(wanted) (the same as apt and dnf take them, with their version), C(pinned) (those
-        with a version), C(missing) (not there, or in another version), C(replaced) (engines in the way), C(holds) (lines that hold the
-        version), C(holds_file), C(holds_content) (of a file that is ours alone; None where it should not be), C(hold_differs),
-        C(repository) (Docker's own has to be known), C(unblock) (an installation that was cut off keeps services from starting),
-        C(enable) (the unit does not start at boot), C(problems) (sentences) and C(changes) (in the order in which they are made).
-        Of a system of an unknown family everything is empty: role preflight refuses it.
+        with a version), C(missing) (not there, or in another version), C(replaced) (engines in the way), C(replaces) (the engine itself
+        is among them, and restarts), C(holds) (lines that hold the version), C(holds_file), C(holds_content) (of a file that is ours
+        alone; None where it should not be), C(hold_differs), C(repository) (Docker's own has to be known), C(unblock) (an installation
+        that was cut off keeps services from starting), C(enable) (the unit does not start at boot), C(problems) (sentences) and
+        C(changes) (in the order in which they are made). Of a system of an unknown family everything is empty: role preflight refuses it.
     """
     system, installed = look["system"], look["packages"]
     family = FAMILIES.get(system["family"])
@@ -128,6 +130,7 @@ def package_plan(
         "pinned": pinned,
         "missing": missing,
         "replaced": replaced,
+        "replaces": bool(missing and set(replaced) & set(ENGINES)),
         "holds": holds,
         "holds_file": family.holds_file,
         "holds_content": content,
@@ -146,7 +149,7 @@ def package_plan(
 def empty_plan() -> dict[str, Any]:
     """Nothing is known, and nothing will be done."""
     lists = ("packages", "wanted", "pinned", "missing", "replaced", "holds", "problems", "changes")
-    flags = ("hold_differs", "repository", "unblock", "enable")
+    flags = ("replaces", "hold_differs", "repository", "unblock", "enable")
     return {**{name: [] for name in lists}, **dict.fromkeys(flags, False), "holds_file": None, "holds_content": None}
 
 
@@ -157,9 +160,9 @@ def package_problems(plan: dict[str, Any], engine_replace: bool, engine_reposito
         problems.append(
             could_not(
                 f"install the engine of '{host}'",
-                f"{', '.join(plan['replaced'])} is there in another version or from another source, and replacing it restarts the engines "
-                "of all hosts of this run at once",
-                "Set engine_replace to true and limit the run to one host at a time, or correct engine_source and engine_version",
+                f"{', '.join(plan['replaced'])} is there in another version or from another source, and replacing it restarts the engine",
+                "Set engine_replace to true, and the nodes of a swarm follow one after the other, or correct engine_source and "
+                "engine_version",
             )
         )
     if plan["repository"] and not engine_repository_url:

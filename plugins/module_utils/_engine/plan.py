@@ -18,17 +18,25 @@ from ansible_collections.apiary.swarm.plugins.module_utils._engine.packages impo
 BATCH = re.compile(r"([1-9][0-9]*|([1-9][0-9]?|100)%)\Z")
 # Who restarts when: workers first, the leader last, because each change of leader makes the managers wait for an election.
 KINDS = ("worker", "manager", "leader")
+STALE = (
+    "runs a program that its package has replaced since, and is the new one when it restarts. "
+    "Set engine_replace to true to have it restarted in its turn."
+)
+# What is done to packages in a host's turn where the engine is replaced, and at once everywhere else.
+LATER = ("replace", "hold", "release")
 
 
-def plan(hosts: dict[str, Any], renewed: dict[str, list[str]]) -> Section:
+def plan(hosts: dict[str, Any], renewed: dict[str, list[str]], can_unlock: bool = False) -> Section:
     """What the engines of these hosts need.
 
     :param hosts: name -> look (None where it did not answer) and roles.
     :param renewed: name -> the options of the engine whose files the role tls will write in this run.
+    :param can_unlock: the unlock key of the swarm is given.
     :returns: data: C(hosts) (name -> what the role's tasks need of it), C(configure) (names of those that act now), C(restart)
         (kind -> names of those that wait for their turn) and C(members) (NodeID -> hostname, of hosts that say they are members).
     """
     problems: list[str] = []
+    warnings: list[str] = []
     changes: list[Change] = []
     data: dict[str, Any] = {"hosts": {}, "configure": [], "restart": {kind: [] for kind in KINDS}, "members": {}}
     for name, host in hosts.items():
@@ -36,6 +44,7 @@ def plan(hosts: dict[str, Any], renewed: dict[str, list[str]]) -> Section:
             continue
         found = host_plan(name, host["look"], host["roles"], renewed.get(name, []))
         problems += found.problems
+        warnings += found.warnings
         changes += found.changes
         data["hosts"][name] = found.data["host"]
         swarm = host["look"]["swarm"]
@@ -47,7 +56,28 @@ def plan(hosts: dict[str, Any], renewed: dict[str, list[str]]) -> Section:
             data["restart"][found.data["turn"]].append(name)
     batches = {str(host["roles"].get("engine_restart_batch", "25%")) for host in hosts.values() if host["look"]}
     problems += [batch_problem(batch) for batch in sorted(batches) if not BATCH.match(batch)]
-    return Section(problems, [], changes, data)
+    problems += [] if can_unlock else locked_problems(hosts, [*data["restart"]["manager"], *data["restart"]["leader"]])
+    return Section(problems, warnings, changes, data)
+
+
+def locked_problems(hosts: dict[str, Any], restarting: list[str]) -> list[str]:
+    """Why managers must not restart whose swarm locks them; only a manager in control knows whether it does.
+
+    :param restarting: names of the managers that would.
+    """
+    told = [host["look"]["swarm"].get("options") or {} for host in hosts.values() if host["look"]]
+    if not restarting or not any(options.get("autolock") for options in told):
+        return []
+    engines = f"engine of '{restarting[0]}'" if len(restarting) == 1 else f"engines of {', '.join(restarting)}"
+    return [
+        str(
+            could_not(
+                f"restart the {engines}",
+                "the swarm locks managers that restart (autolock), and cluster_unlock_key is not given",
+                "Put the key that 'docker swarm unlock-key' shows into a vault, and give it as cluster_unlock_key",
+            )
+        )
+    ]
 
 
 def batch_problem(batch: str) -> str:
@@ -84,15 +114,24 @@ def host_plan(name: str, look: dict[str, Any], variables: dict[str, Any], renewe
     # In no swarm, and not only silent.
     alone = swarm["state"] == "inactive" and not swarm["error"]
     options = daemon_changes(name, daemon, renewed if variables.get("engine_remote_api") else [], look["unit"]["active"], alone)
-    waits = any(change.verb == "restart" for change in options) and not alone and look["unit"]["active"]
-    acts = [*packages["changes"], *kernel["changes"], *([] if waits else options)]
+    in_turn = not alone and look["unit"]["active"]
+    stale = bool(look["engine"]["replaced"])
+    replace = bool(variables.get("engine_replace"))
+    replaces = (packages["replaces"] or (stale and replace)) and in_turn
+    if stale and replace:
+        text = "its program was replaced since it started" + (" (in its turn)" if in_turn else "")
+        options = [Change(name, "engine", "restart", text), *options]
+    installs = [in_its_turn(change) for change in packages["changes"]] if replaces else packages["changes"]
+    waits = replaces or (in_turn and any(change.verb == "restart" for change in options))
+    acts = [*(change for change in installs if not replaces or change.verb not in LATER), *kernel["changes"], *([] if waits else options)]
     return Section(
         [*packages["problems"], *daemon["problems"]],
-        [],
-        [*kernel["changes"], *packages["changes"], *options],
+        [f"The engine of '{name}' {STALE}"] if stale and not replace else [],
+        [*kernel["changes"], *installs, *options],
         {
             "host": {
                 **{key: value for key, value in packages.items() if key not in ("problems", "changes")},
+                "replaces": replaces,
                 "kernel": kernel["differing"],
                 "kernel_release": look["kernel"].get("release"),
                 "family": look["system"]["family"].lower(),
@@ -105,6 +144,11 @@ def host_plan(name: str, look: dict[str, Any], variables: dict[str, Any], renewe
             "turn": turn(swarm) if waits else None,
         },
     )
+
+
+def in_its_turn(change: Change) -> Change:
+    """A change of packages as it is told where the engine is replaced, and so restarts."""
+    return change._replace(text=f"{change.text} (in its turn)") if change.verb == "replace" else change
 
 
 def turn(swarm: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import L
 State = Dict[str, Any]
 DATA_ROOT = "/var/lib/docker"
 ABSENT, STOPPED, RUNS = "is not there", "is stopped", "runs with these options"
+REPLACED = "runs a program that was replaced since"
 
 
 class Wanted(NamedTuple):
@@ -80,7 +81,8 @@ def observe(host: Host, params: dict[str, Any]) -> tuple[State, Wanted]:
     running = host.pid() is not None
     read = host.has_read(files) if running else None
     needed, unread = what_is_needed(host, options, drop_in, read, present, params["renewed"]) if running else (configuration.NOTHING, [])
-    if not running and units and params["apply"] != "none":
+    replaced = running and params["restart_replaced"] and host.program_replaced()
+    if replaced or (not running and units and params["apply"] != "none"):
         needed = configuration.RESTART
     previous = previous_files(files, read if running else host.recorded())
     wanted = Wanted(options, drop_in, needed, unread, previous, read, running, None, present)
@@ -94,7 +96,9 @@ def observe(host: Host, params: dict[str, Any]) -> tuple[State, Wanted]:
     if not units and needed == configuration.RESTART and params["apply"] == "restart":
         raise could_not(f"restart the engine of '{host.name}'", f"there is no unit {UNIT}", "Restart it, and run the task again")
     engine = (
-        (RUNS if needed == configuration.NOTHING else f"has not read {', '.join(unread)}") if running else (STOPPED if units else ABSENT)
+        (RUNS if needed == configuration.NOTHING else REPLACED if replaced else f"has not read {', '.join(unread)}")
+        if running
+        else (STOPPED if units else ABSENT)
     )
     return {"options": files.options, "drop_in": files.drop_in, "engine": engine}, wanted
 

@@ -254,6 +254,13 @@ class Host:
         """The identity of a swarm's node lies in this data-root."""
         return self.changed_at(f"{root}/swarm/docker-state.json") is not None
 
+    def program_replaced(self) -> bool:
+        """Whether the engine runs a program that its package has replaced since; not every package restarts it."""
+        try:
+            return os.readlink(f"{self.root}/proc/{self.pid()}/exe").endswith(" (deleted)")
+        except OSError:
+            return False
+
     def renewed(self, options: dict[str, Any], names: tuple[str, ...]) -> list[str]:
         """Those of the options whose file is newer than the engine that runs with it."""
         started = self.changed_at(PID_FILE) or 0.0

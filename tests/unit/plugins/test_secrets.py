@@ -26,6 +26,7 @@ SECRETS = {
     "stack._controller_data",
     "stack.registry_logins.password",
     "swarm_join.join_token",
+    "swarm_unlock.unlock_key",
 }
 
 

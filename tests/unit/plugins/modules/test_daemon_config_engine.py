@@ -89,6 +89,16 @@ def test_renewed_certificate_needs_a_restart(host: Machine) -> None:
     assert without_diff(twice(host, options, apply="restart")) == result(True, "restart", False, "tlscert")
 
 
+def test_an_engine_whose_program_was_replaced_restarts_where_that_is_asked_for(host: Machine) -> None:
+    run(host, {"debug": True}, apply="restart")
+    host.runs_program("/usr/bin/dockerd (deleted)")
+    assert without_diff(run(host, {"debug": True}, apply="restart")) == result(False, "nothing", False)
+    assert without_diff(twice(host, {"debug": True}, apply="reload", restart_replaced=True)) == result(False, "restart", True)
+    real = twice(host, {"debug": True}, apply="restart", restart_replaced=True)
+    assert without_diff(real) == result(True, "restart", False)
+    assert real["diff"]["before"]["(engine)"] == "runs a program that was replaced since"
+
+
 @pytest.mark.parametrize(
     ("apply", "action", "runs"), [("none", "nothing", False), ("reload", "restart", True), ("restart", "restart", True)]
 )

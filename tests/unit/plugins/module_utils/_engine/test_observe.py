@@ -102,6 +102,7 @@ def test_options_in_force_and_in_the_file_are_told_without_secrets(host: Machine
         "error": "stopped",
         "version": None,
         "api": None,
+        "replaced": False,
         "data_root": "/var/lib/docker",
         "options": {"log-driver": "json-file"},
         "file_options": {"log-driver": "splunk", "log-opts": {"splunk-token": "********"}},

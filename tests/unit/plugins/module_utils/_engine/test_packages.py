@@ -124,8 +124,8 @@ def test_an_engine_of_another_version_is_not_replaced_unasked() -> None:
     assert found["replaced"] == ["docker-cli", "docker.io"]
     assert found["problems"] == [
         "Could not install the engine of 'host1': docker-cli, docker.io is there in another version or from another source, and "
-        "replacing it restarts the engines of all hosts of this run at once. Set engine_replace to true and limit the run to one host at a "
-        "time, or correct engine_source and engine_version."
+        "replacing it restarts the engine. Set engine_replace to true, and the nodes of a swarm follow one after the other, or correct "
+        "engine_source and engine_version."
     ]
     asked = plan(DEBIAN, THERE, version="28.5*", replace=True)
     assert asked["problems"] == []
@@ -140,6 +140,13 @@ def test_an_engine_from_another_source_is_in_the_way() -> None:
     found = plan(DEBIAN, THERE, source="docker", url=URL)
     assert found["replaced"] == ["docker-cli", "docker.io"] and found["repository"]
     assert found["missing"] == ["docker-ce", "docker-ce-cli", "containerd.io"] and len(found["problems"]) == 1
+
+
+def test_what_replaces_the_engine_itself_restarts_it() -> None:
+    assert plan(DEBIAN, THERE, version="28.5*", replace=True)["replaces"]
+    assert plan(DEBIAN, THERE, source="docker", url=URL, replace=True)["replaces"]
+    assert not plan(DEBIAN, {**THERE, "docker.io": "28.5.2"}, version="28.5*", replace=True)["replaces"], "only the CLI is another"
+    assert not plan(DEBIAN, {})["replaces"] and not plan(DEBIAN, THERE)["replaces"]
 
 
 def test_a_leftover_cli_alone_does_not_stop_a_host_that_has_all() -> None:

@@ -24,6 +24,7 @@ def host(swarm: dict[str, Any] | None = None, daemon: dict[str, Any] | None = No
         "kernel": {"sysctl": {}, "features": {}},
         "files": {},
         "daemon": {**RIGHT, **(daemon or {})},
+        "engine": {"replaced": False},
         "swarm": {**MEMBER, **(swarm or {})},
     }
     return {"look": look, "roles": {"engine_kernel_files": False, **roles}, "addresses": []}
@@ -89,6 +90,79 @@ def test_option_that_is_written_and_not_read_is_told() -> None:
 def test_renewed_certificate_restarts_an_engine_that_serves_its_api() -> None:
     assert lines(plan({"w1": ["tlscert"]}, w1=host(engine_remote_api=True))) == [("w1", "restart", "tlscert is renewed (in its turn)")]
     assert plan({"w1": ["tlscert"]}, w1=host()).changes == []
+
+
+REPLACE = {"engine_version": "28.5*", "engine_replace": True}
+
+
+@pytest.mark.parametrize(
+    ("swarm", "kind"),
+    [({"role": "worker"}, "worker"), ({"role": "manager", "nodes": [{"id": "id-1", "leader": True}]}, "leader")],
+)
+def test_an_engine_that_is_replaced_waits_for_its_turn(swarm: dict[str, Any], kind: str) -> None:
+    found = plan(w1=host(swarm, **REPLACE))
+    text = "docker.io=28.5*, docker-cli=28.5* in the place of docker.io 26.1.5, docker-cli 26.1.5 (in its turn)"
+    assert lines(found) == [("w1", "replace", text), ("w1", "hold", "docker.io=28.5*, docker-cli=28.5*")]
+    assert found.data["restart"][kind] == ["w1"] and found.data["configure"] == [] and found.data["hosts"]["w1"]["replaces"]
+
+
+def test_what_else_changes_on_a_host_whose_engine_is_replaced_is_done_at_once() -> None:
+    found = plan(w1=host(daemon={"changed": True, "action": "reload", "before": {}, "after": {"debug": True}}, **REPLACE))
+    assert lines(found)[-1] == ("w1", "reload", "debug true")
+    assert found.data["restart"]["worker"] == ["w1"] and found.data["configure"] == []
+    later = host(**REPLACE)
+    later["look"]["unit"]["enabled"] = False
+    assert plan(w1=later).data["configure"] == ["w1"], "to start at boot takes no restart"
+
+
+def test_an_engine_in_no_swarm_is_replaced_at_once() -> None:
+    found = plan(w1=host(NOBODY, **REPLACE))
+    assert found.data["configure"] == ["w1"] and not found.data["hosts"]["w1"]["replaces"]
+    assert found.data["restart"] == {"worker": [], "manager": [], "leader": []}
+    assert "in its turn" not in lines(found)[0][2]
+
+
+def test_an_engine_that_still_runs_its_old_program_restarts_where_it_may_be_replaced() -> None:
+    old = host(engine_replace=True)
+    old["look"]["engine"]["replaced"] = True
+    found = plan(w1=old)
+    assert lines(found) == [("w1", "restart", "its program was replaced since it started (in its turn)")]
+    assert found.data["restart"]["worker"] == ["w1"] and found.warnings == []
+    old["look"]["swarm"] = NOBODY
+    found = plan(w1=old)
+    assert lines(found) == [("w1", "restart", "its program was replaced since it started")] and found.data["configure"] == ["w1"]
+
+
+def test_an_engine_that_still_runs_its_old_program_is_left_alone_otherwise_and_told() -> None:
+    old = host()
+    old["look"]["engine"]["replaced"] = True
+    found = plan(w1=old)
+    assert found.changes == [] and found.warnings == [
+        "The engine of 'w1' runs a program that its package has replaced since, and is the new one when it restarts. Set engine_replace to "
+        "true to have it restarted in its turn."
+    ]
+
+
+LOCKS = {"role": "manager", "nodes": [{"id": "id-1", "leader": True}], "options": {"autolock": True}}
+RESTART = {**JOURNALD, "action": "restart"}
+
+
+def test_managers_that_a_restart_would_lock_need_the_key() -> None:
+    other = {"role": "manager", "nodes": [], "node_id": "id-2"}
+    (problem,) = plan(m1=host(LOCKS, RESTART), m2=host(other, RESTART)).problems
+    assert problem == (
+        "Could not restart the engines of m2, m1: the swarm locks managers that restart (autolock), and cluster_unlock_key is not given. "
+        "Put the key that 'docker swarm unlock-key' shows into a vault, and give it as cluster_unlock_key."
+    )
+    (problem,) = plan(m1=host(LOCKS, **REPLACE)).problems
+    assert problem.startswith("Could not restart the engine of 'm1': ")
+    assert engine_plan.plan({"m1": host(LOCKS, RESTART)}, {}, can_unlock=True).problems == []
+
+
+def test_workers_are_never_locked() -> None:
+    assert plan(m1=host(LOCKS), w1=host({"node_id": "id-2"}, RESTART)).problems == []
+    unlocked = {**LOCKS, "options": {"autolock": False}}
+    assert plan(m1=host(unlocked, RESTART)).problems == []
 
 
 def test_missing_package_is_installed_before_the_options_are_set() -> None:
