@@ -225,7 +225,8 @@ def desired_stack(params: dict[str, Any]) -> Request:
     definition = registry.definition(
         {**params, "environment": environment, "storage": {"type": storage.get("type", "volume"), "source": source}}
     )
-    return Request.of(params, env={}, definitions=[definition])
+    # As values of env they are shown nowhere, also not where a task or a log says them.
+    return Request.of(params, env=environment, definitions=[definition])
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:

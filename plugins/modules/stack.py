@@ -91,7 +91,8 @@ options:
     description:
       - Hide the values of environment variables in RV(plan) and RV(diff). Only their names are shown, and which values change.
       - The values of O(env) are hidden wherever the Compose files put them, such as in a command, a label or an option of a driver, also
-        within a longer text. Names of images are shown as they are, and so are values of less than five characters.
+        within a longer text, and in what a task or its log says when it fails. Names of images are shown as they are, and so are values
+        of less than five characters.
     type: bool
     default: true
   replicas:

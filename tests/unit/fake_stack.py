@@ -114,13 +114,13 @@ for name, item in project.get("services", {}).items():
                 sys.exit(word + " not found: " + short)
             reference = {word + "ID": found[0]["ID"], word + "Name": found[0]["Spec"]["Name"], "File": {"Name": short}}
             container.setdefault(word + "s", []).append(reference)
+    live = existing.get(full)
     found = call("GET", "/v1.41/distribution/" + item["image"] + "/json", may_fail=True)
     if found:
         container["Image"] += "@" + found["Descriptor"]["digest"]
         spec["TaskTemplate"]["Placement"] = {"Platforms": [{"OS": "linux", "Architecture": "amd64"}]}
-    else:
+    elif live:
         print("image %s could not be accessed on a registry to record\nits digest. Each node" % item["image"], file=sys.stderr)
-    live = existing.get(full)
     target = "/v1.41/services/%s/update?version=%d" % (live["ID"], live["Version"]["Index"]) if live else "/v1.41/services/create"
     made = call("POST", target, spec)
     call("GET", "/v1.41/services/" + (live or made)["ID"])["UpdateStatus"]

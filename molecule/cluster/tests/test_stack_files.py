@@ -89,7 +89,11 @@ def test_the_plan_is_what_the_run_does(files, name):
     assert not done.get("failed"), done["msg"]
     assert predicted["plan"] == done["plan"] and predicted["diff"] == done["diff"]
     assert {entry["action"] for entry in done["plan"]} <= {"create", "unchanged"}
-    assert done["converged"] and not done.get("warnings"), done["warnings"]
+    # The lab's images are on no registry.
+    warnings = [
+        text for text in done.get("warnings", []) if not text.startswith("The registry did not tell the digest of image 'apiary-lab/")
+    ]
+    assert done["converged"] and not warnings, warnings
 
 
 @pytest.mark.parametrize("name", NAMES)

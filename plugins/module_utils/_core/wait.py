@@ -18,7 +18,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 # Seconds: managers without a leader have one again after 6 to 12.
 ELECTION = 30.0
 # What managers answer meanwhile.
-PASSING = ("does not have a leader", "context deadline exceeded", "code = Unavailable", "code = DeadlineExceeded")
+CODES = ("code = Unavailable", "code = DeadlineExceeded", "(Unavailable)", "(DeadlineExceeded)")
+PASSING = ("does not have a leader", "context deadline exceeded", *CODES)
 # Seconds of this host's clock and since the epoch, and the way to let some pass. Looked up when they are used: a test has its own.
 clock: Callable[[], float] = time.monotonic
 now: Callable[[], float] = time.time
@@ -62,6 +63,24 @@ def wait_until(
 def passes(cause: str) -> bool:
     """Whether an error is the trouble of managers that elect a leader or are slow, and of nothing that a person has asked for."""
     return any(text in cause for text in PASSING)
+
+
+def patiently(look: Callable[[], T], limit: float) -> T:
+    """What a look gives, made again while managers elect a leader or are slow.
+
+    :param look: writes nothing.
+    :param limit: seconds; an election's time at the most.
+    :raises SwarmError: its own error, where that does not pass, or the last one.
+    """
+    end, pause = clock() + min(limit, ELECTION), FIRST_PAUSE
+    while True:
+        try:
+            return look()
+        except SwarmError as error:
+            if not passes(str(error)) or clock() >= end:
+                raise
+        sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
 @dataclass

@@ -18,7 +18,9 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.content import
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import FAILED, LIVE, Health, History, Observation, state
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import Operation, of_stack
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import Plan
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.redaction import redact_text
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import Request
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.service import image_of
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import lookup
 
 NODES_EVERY = 10  # rounds
@@ -212,7 +214,7 @@ class Observer:
         for name in self.open:
             failures, service = self._history[name].failures, self.services.get(name)
             newest = max(failures.values(), key=health.changed_at, default=None)
-            error = f", {len(failures)} failed, the last one: {reasons.error_of(newest)}" if newest else ""
+            error = f", {len(failures)} failed, the last one: {self._shown(reasons.error_of(newest), service)}" if newest else ""
             lines.append(f"{name}: {reasons.progress(service) if service else 'not seen yet'}{error}")
         more = len(lines) - LINES
         return lines[:LINES] + ([f"and {more} more services"] if more > 0 else [])
@@ -230,7 +232,12 @@ class Observer:
         names = {node["ID"]: lookup.node_hostname(node) for node in self._nodes}
         lines = last_log_lines(self._client, tasks, nodes_down(self._nodes))
         why = reasons.explain(name, tasks, names, wait.now())
-        return f"service '{name}': {cause} ({why})" + (f", last log lines: {lines}" if lines else "")
+        told = f"{cause} ({why})" + (f", last log lines: {lines}" if lines else "")
+        return f"service '{name}': {self._shown(told, service)}"
+
+    def _shown(self, text: str, service: dict[str, Any] | None) -> str:
+        """What tasks and logs say may hold what they were given."""
+        return redact_text(text, self._request.hidden, image_of(service["Spec"]) if service else "")
 
 
 def send(client: Client, operation: Operation, ids: dict[str, str]) -> str:

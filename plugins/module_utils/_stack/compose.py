@@ -43,6 +43,8 @@ NOISE = (
     re.compile(r"^Since --detach=false was not specified"),
     re.compile(r"^In a future release, --detach=false will become the default"),
     re.compile(r"^(Creating|Updating) (network|service|secret|config) "),
+    # Said of services that are updated alone; plan.warnings says it of all.
+    re.compile(r"^image \S+ could not be accessed on a registry to record its digest"),
 )
 # The images role builds from these; a stack need not be warned of them.
 BUILD = re.compile(r"^(Ignoring unsupported options: )(.*)$")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineError, SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch, wait_in_part
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import apply, compose, plan, prune, releases, service
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import Checkpoint, Rollout
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import Operation, Snapshot, delete, of_stack
@@ -74,7 +75,8 @@ class Deployment:
     # -- what Converge calls
     def observe(self) -> tuple[dict[str, Any], Plan]:
         """What there is, and the plan."""
-        found = self.plan_release() if self.request.state == "rolled_back" else self.plan_definition()
+        look = self.plan_release if self.request.state == "rolled_back" else self.plan_definition
+        found = wait.patiently(look, self.request.wait_timeout)
         if self.first is None:
             self.first = found
             if not self.resumed:
@@ -100,7 +102,8 @@ class Deployment:
         request, services = self.request, self._services
         self._services = None
         with compose.prepare(request) as sources:
-            recorder, said = self.record(sources, services)
+            recorder = Recorder(self.client, request, services, self.checkpoint.answers, assume=self.converge.check)
+            said = recorder.run(sources)
             digest = compose.digest(request.files) if request.wait_for_dependencies else ""
         if self.checkpoint.digest and digest != self.checkpoint.digest:
             raise could_not(f"deploy stack '{request.name}'", "its files have changed since they were planned", "Run again")
@@ -110,27 +113,8 @@ class Deployment:
         problems = plan.external(recorder.lacking) + plan.problems(operations) + plan.stray_mounts(operations, sources.folder)
         problems += plan.unresolved(recorder.unresolved, request.registry_unreachable) + apply.circles(request)
         problems += plan.refusals(self.client, operations, snapshot)
-        warnings = plan.warnings(said, operations)
+        warnings = plan.warnings(said, operations, recorder.unresolved)
         return Plan(f"deploy stack '{request.name}'", snapshot, operations, problems, warnings, request.mask_env, digest, request.hidden)
-
-    def record(self, sources: compose.Sources, services: list[dict[str, Any]] | None) -> tuple[Recorder, list[str]]:
-        """A run of the CLI, again where managers only had no answer at that moment; what it said.
-
-        :param services: as listed just now, for the first run.
-        """
-        found: list[tuple[Recorder, list[str]]] = []
-        listed = [services]
-
-        def attempt() -> list[str]:
-            before = listed.pop() if listed else None
-            recorder = Recorder(self.client, self.request, before, self.checkpoint.answers, assume=self.converge.check)
-            found.append((recorder, recorder.run(sources)))
-            return []
-
-        _left, trouble = wait_in_part(attempt, Stopwatch(wait.ELECTION), final=lambda error: not wait.passes(str(error)))
-        if not found:
-            raise SwarmError(trouble)
-        return found[0]
 
     def plan_release(self) -> Plan:
         """What a release has.
@@ -235,6 +219,10 @@ class Rollback:
 
     def observe(self) -> tuple[dict[str, Any], Plan]:
         """What there is, and the way back."""
+        return wait.patiently(self.plan, self.request.wait_timeout)
+
+    def plan(self) -> tuple[dict[str, Any], Plan]:
+        """The same, by one look."""
         snapshot, stack = Snapshot(self.client), self.request.name
         operations = self.to_release(snapshot)
         restored = {item.name for item in operations}
@@ -289,7 +277,7 @@ class Rollback:
 # -- what the modules call
 def present(client: Client, converge: Converge, request: Request, seconds: float = 0) -> dict[str, Any]:
     """The stack is there as its definition says and runs; in check mode, what that would take."""
-    services = all_services(client, converge.check, request.name)
+    services = wait.patiently(lambda: all_services(client, converge.check, request.name), request.wait_timeout)
     if services is None:
         return unknown_plan(request.name)
     return Deployment(client, request, converge, seconds, services).run()
@@ -308,7 +296,8 @@ def absent(client: Client, converge: Converge, request: Request, seconds: float 
         return {"changed": False, "plan": [], "diff": [], "warnings": [], "services": {}, "converged": True}
     removal = prune.Removal(client, request.name, Stopwatch(request.wait_timeout), seconds)
     try:
-        outcome = converge(removal.observe, plan.desired, removal.apply, removal.verify)
+        observe = partial(wait.patiently, removal.observe, request.wait_timeout)
+        outcome = converge(observe, plan.desired, removal.apply, removal.verify)
     except SwarmError as error:
         error.details = removal.first.public if removal.first else {}
         raise

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmConflict, SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import passes
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import content, network, service
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import (
     CHANGED,
@@ -264,6 +265,8 @@ def refusal(client: Client, operation: Operation, snapshot: Snapshot) -> str:
 
     It is asked in a way that goes through all of its checks and always fails at the last one: an update has the
     version 0, which is out of sequence, and a service to be created names a config that nobody can have.
+
+    :raises SwarmError: the managers have no leader at the moment, or are slow.
     """
     spec, nobodys = without_planned(operation.spec, snapshot), uuid.uuid4().hex
     path, query = f"/services/{operation.object_id}/update", {"version": 0}
@@ -276,6 +279,8 @@ def refusal(client: Client, operation: Operation, snapshot: Snapshot) -> str:
     except SwarmConflict:
         return ""
     except SwarmError as error:
+        if passes(str(error)):
+            raise
         return without_name(getattr(error, "message", str(error)).strip().rstrip("."), nobodys)
     return ""
 
@@ -300,11 +305,21 @@ def without_planned(spec: dict[str, Any], snapshot: Snapshot) -> dict[str, Any]:
     return spec
 
 
-def warnings(said: list[str], operations: list[Operation]) -> list[str]:
-    """What the CLI said and what there is to say beside it; of an image that is kept, the CLI does not know that."""
+def warnings(said: list[str], operations: list[Operation], unresolved: dict[str, str]) -> list[str]:
+    """What the CLI said and what there is to say beside it.
+
+    :param unresolved: image -> why its registry did not tell its digest. The CLI says so only of services that it updates.
+    """
     remarks = [item.remark for item in operations if item.remark]
-    kept = [remark.split("'")[1] for remark in remarks if remark.startswith(service.NO_DIGEST)]
-    return [line for line in said if not any(line.startswith(f"image {image} could not be accessed") for image in kept)] + remarks
+    users: dict[str, list[str]] = {}
+    for item in in_order([item for item in operations if item.kind == "services" and not item.remark]):
+        image = service.image_of(item.spec)
+        if image in unresolved and "@" not in image:
+            users.setdefault(image, []).append(f"'{item.name}'")
+    for image, names in users.items():
+        whose = f"service {names[0]} runs" if len(names) == 1 else f"services {', '.join(names)} run"
+        remarks.append(f"{service.NO_DIGEST} '{image}' ({unresolved[image]}): {whose} what each node finds under that tag, or has already.")
+    return said + remarks
 
 
 def stray_mounts(operations: list[Operation], folder: str) -> list[str]:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client, error_message
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import passes
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import compose, network, service
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.content import Contents
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.health import ran_to_completion
@@ -106,7 +107,8 @@ class Recorder:
             try:
                 return self._answer(method, target, headers, body)
             except SwarmError as error:
-                return message(502, str(error))
+                # What passes is told in the Engine's own words: what to do about it says who asked.
+                return message(502, getattr(error, "message", str(error)) if passes(str(error)) else str(error))
 
     def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes | None) -> Answer:
         url = urlsplit(target)

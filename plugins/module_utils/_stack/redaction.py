@@ -32,6 +32,13 @@ def redact(value: Any, secrets: list[str]) -> Any:
     return value
 
 
+def redact_text(text: str, secrets: list[str], image: str) -> str:
+    """What a task or a log says without secrets; the name of the image is one that people have to see."""
+    shown = image.partition("@")[0]
+    parts = text.split(shown) if shown else [text]
+    return shown.join(redact(part, secrets) for part in parts)
+
+
 def redact_both(before: Any, after: Any, secrets: list[str]) -> tuple[Any, Any]:
     """Two Compose forms of one object without secrets. Where the new one has one, so may the old one, and nobody knows which."""
     if isinstance(before, dict) and isinstance(after, dict):

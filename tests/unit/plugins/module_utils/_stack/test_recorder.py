@@ -100,7 +100,22 @@ def test_a_silent_registry_costs_no_task(engine: StackEngine) -> None:
     assert engine.writes == []
     new = run(engine, definitions=changed(web={"image": "web:2"}))
     assert image(engine) == "web:2"
-    assert [text for text in new["warnings"] if text.startswith("image web:2 could not be accessed")]
+    whose = "service 'app_web' runs what each node finds under that tag, or has already."
+    assert f"The registry did not tell the digest of image 'web:2' (no such registry): {whose}" in new["warnings"]
+
+
+UNTOLD = "The registry did not tell the digest of image"
+
+
+def test_an_image_without_a_digest_is_told_from_the_first_run_on(engine: StackEngine) -> None:
+    definitions = changed(other={"image": "web:1"})
+    for check in (True, False, False):
+        warnings = run(engine, check=check, definitions=definitions)["warnings"]
+        assert warnings == [
+            f"{UNTOLD} 'db:1' (no such registry): service 'app_db' runs what each node finds under that tag, or has already.",
+            f"{UNTOLD} 'web:1' (no such registry): services 'app_other', 'app_web' run what each node finds under that tag, or has "
+            "already.",
+        ]
 
 
 def test_a_silent_registry_fails_the_plan_where_that_is_asked_for(engine: StackEngine) -> None:

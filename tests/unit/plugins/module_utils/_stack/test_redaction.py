@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import plan, service
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import CHANGED, HIDDEN, Operation, changed_paths
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.redaction import redact, redact_both, secret_values
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.redaction import redact, redact_both, redact_text, secret_values
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import Request
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import changed, run
@@ -78,3 +78,11 @@ def test_a_stack_that_is_deployed_or_refused_shows_none(engine: StackEngine) -> 
     with pytest.raises(SwarmError, match="cannot become Global") as caught:
         run(engine, definitions=definitions, env={"PASSWORD": "swordfish"})
     assert "swordfish" not in json.dumps(caught.value.details)
+
+
+def test_an_error_names_the_image_whatever_its_tag_is_made_of() -> None:
+    secrets = ["127.0.0.1:5000", "hunter2", "1.4.2"]
+    text = "web.1: rejected: No such image: 127.0.0.1:5000/web:1.4.2, last log lines: PW=hunter2 at 1.4.2"
+    shown = redact_text(text, secrets, "127.0.0.1:5000/web:1.4.2@sha256:aa")
+    assert shown == f"web.1: rejected: No such image: 127.0.0.1:5000/web:1.4.2, last log lines: PW={HIDDEN} at {HIDDEN}"
+    assert redact_text("hunter2", secrets, "") == HIDDEN
