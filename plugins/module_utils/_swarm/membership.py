@@ -23,6 +23,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._swarm.lookup import 
 # A task in one of these states holds, or is about to hold, a container on its node.
 BUSY = ("assigned", "accepted", "preparing", "ready", "starting", "running")
 SIOCGIFADDR = 0x8915
+# address, index, prefix length, scope, flags, name (proc(5)).
+IF_INET6, SCOPE_GLOBAL = "/proc/net/if_inet6", "00"
 # Where engines keep their data, for one that cannot be asked.
 DOCKER_ROOT = "/var/lib/docker"
 DAEMON_CONFIG = "/etc/docker/daemon.json"
@@ -116,15 +118,26 @@ def own_certificate(info: dict[str, Any]) -> Certificate | None:
 
 
 def interface_address(name: str) -> str | None:
-    """The IPv4 address of a network interface; None where there is no such interface."""
+    """The address of a network interface as the Engine takes it: IPv4 before IPv6; None where it has none."""
     import fcntl
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             answer = fcntl.ioctl(probe.fileno(), SIOCGIFADDR, struct.pack("256s", name[:15].encode()))
         except OSError:
-            return None
+            return ipv6_address(name)
     return socket.inet_ntoa(answer[20:24])
+
+
+def ipv6_address(name: str) -> str | None:
+    """The first IPv6 address of a network interface that is not of its link only."""
+    try:
+        with open(IF_INET6, encoding="ascii") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return None
+    found = [words[0] for words in lines if words[5:] == [name] and words[3] == SCOPE_GLOBAL]
+    return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(found[0])) if found else None
 
 
 def local_addresses(info: dict[str, Any]) -> dict[str, str | None]:

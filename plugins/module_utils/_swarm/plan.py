@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core import values
-from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import SWARM, Change, Section
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import quorum, spec
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import compare_addresses
@@ -16,6 +16,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import d
 
 # Options of module swarm_init that are called otherwise as variables.
 VARIABLES = {"labels": "cluster_swarm_labels"}
+# Options that hold an address of the host itself.
+ADDRESSES = ("advertise_addr", "listen_addr", "data_path_addr")
 JOINABLE = ("inactive", "pending", "error")
 
 # name -> roles (variables of the roles), look (of module host_info; None where the host did not answer) and addresses (of the inventory)
@@ -49,7 +51,6 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
         "in_control": bool(order),
         "roles": roles,
         "join": joining,
-        "remote_addrs": [advertised(hosts[name]) for name in order or here[:1]],
         "former": list(former),
         "unmanaged": strangers,
         "unknown": unknown,
@@ -61,6 +62,8 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
         "nodes": [],
         "labels": [],
     }
+    entering = [*joining, *([] if order or control is None else [control])]
+    problems += [problem for name in entering for problem in address_problems(name, hosts[name])]
     if problems or not control:
         return Section(problems, [], [], data)
     variables = hosts[control]["roles"]
@@ -120,9 +123,24 @@ def availability(variables: dict[str, Any]) -> str:
     return str(variables.get("cluster_availability") or "active")
 
 
-def advertised(host: Any) -> str:
-    """The address by which the others reach a host."""
-    return str(host["roles"].get("cluster_advertise_addr") or next(iter(host["addresses"]), ""))
+def address_problems(name: str, host: Any) -> list[str]:
+    """What is wrong with the addresses of a host that enters a swarm: engines take an IP address or a network interface, and no name."""
+    interfaces = {one["interface"]: one["address"] for one in reversed((host["look"].get("network") or {}).get("addresses") or [])}
+    problems = []
+    for option in ADDRESSES:
+        variable = f"cluster_{option}"
+        text = str(host["roles"].get(variable) or "")
+        try:
+            address = values.split_address(variable, text)[0] if text else ""
+        except SwarmError as error:
+            problems.append(str(error))
+            continue
+        if address and not values.is_ip(address) and address not in interfaces:
+            own = ", ".join(f"{ip} ({interface})" for interface, ip in interfaces.items() if not values.is_nowhere(ip)) or "none"
+            cause = "it is neither an IP address nor a network interface of the host"
+            advice = f"Set {variable} to one of its addresses or interfaces, which are: {own}"
+            problems.append(str(could_not(f"use the address '{text}' of host '{name}' in the swarm", cause, advice)))
+    return problems
 
 
 def problems_without_control(looks: dict[str, Membership], here: list[str], managers: list[str]) -> list[str]:
