@@ -14,10 +14,14 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section, joined
-from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments, _plan, _sections
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments, _look, _plan, _sections
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
+from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted
 from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import show
+from ansible_collections.apiary.swarm.plugins.plugin_utils._roles import load_role
 
+# The roles whose variables are read on the controller alone.
+DEPLOYING = ("registry", "images", "stacks")
 COLOURS = {"head": C.COLOR_HIGHLIGHT, "verb": C.COLOR_CHANGED, "warning": C.COLOR_WARN}
 
 
@@ -53,6 +57,7 @@ class ActionModule(ActionBase):
                 sections = self._hosts(parts, options, variables)
             if options["partial"]:
                 return {**result, "changed": False, **partial(sections)}
+            sections["deployed"] = Section(self._refused(parts, variables), [], [], {})
             sections["deployments"] = self._deployments(parts, variables, sections.get("cluster"))
         except (AnsibleError, ComposeError) as error:
             return {**result, "failed": True, "msg": str(error)}
@@ -98,7 +103,19 @@ class ActionModule(ActionBase):
             stacks = {answer["item"]: answer for answer in (answered(own.get("stacks_result")) or {}).get("results") or []}
             found = _deployments.plan(answered(own.get("registry_result")), answered(own.get("images_result")), stacks)
             return found._replace(problems=_deployments.twice(self._variable(variables)("stacks_projects", [])) + found.problems)
-        return _sections.before_there_is_a_swarm(parts, self._variable(variables), self._find)
+        return _sections.before_there_is_a_swarm(parts, self._variable(variables), self._find, decrypted(self._loader))
+
+    def _refused(self, parts: list[str], variables: dict[str, Any]) -> list[str]:
+        """What is wrong with the variables of the roles that deploy; a look does not return them, because they may hold secrets."""
+        value, host, problems = self._variable(variables), str(variables.get("inventory_hostname", "")), []
+        for role in [role for role in DEPLOYING if role in parts]:
+            for name, option in load_role(role)[0].items():
+                try:
+                    problem = _look.checked(name, option, value(name), host)[1] if name in variables else None
+                except AnsibleError:
+                    continue  # such as an address that there is not yet: the role will ask again
+                problems += [problem] if problem else []
+        return problems
 
     def _variable(self, variables: dict[str, Any]) -> Callable[..., Any]:
         """Reads one variable as this task sees it, or gives a default."""

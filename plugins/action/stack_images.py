@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
-from ansible_collections.apiary.swarm.plugins.plugin_utils._images import definitions, images_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, definitions, images_of
 
 
 class ActionModule(ActionBase):
@@ -31,7 +31,7 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            images = images_of(options["projects"], options["push"], self._find)
+            images = images_of(options["projects"], options["push"], self._find, decrypted(self._loader))
         except ComposeError as error:
             return {**result, "failed": True, "msg": str(error)}
         if not images:

@@ -15,6 +15,10 @@ description:
   - Reads the Compose files of projects on the controller and lists one image for each service with C(build).
   - The tag is a digest of all that goes into the build (the files of the context, the Dockerfile's name, the arguments and the target), so
     an image with that tag in the registry need not be built again.
+  - The Engine's own builder builds. Of C(build) it honours C(context), C(dockerfile) in the context, C(args), C(target), C(network),
+    C(labels), C(shm_size) and one of C(platforms). The keys for caches, C(pull), C(provenance) and C(sbom) are passed over, and all others
+    fail the task, as does a Dockerfile that needs BuildKit.
+  - Files that C(.dockerignore) names do not count, by the rules of docker's own command. Links count by what they say.
   - Asks the registry from the host that the task runs on, see M(apiary.swarm.registry_info). Nothing is written.
   - Nothing is built for a project whose C(state) is V(absent) or V(rolled_back). It needs no C(files).
 extends_documentation_fragment:
@@ -103,6 +107,18 @@ images:
       type: dict
     target:
       description: The stage to build; empty for the last one.
+      type: str
+    network:
+      description: The network of C(RUN) instructions; empty for the default one.
+      type: str
+    labels:
+      description: Labels of the image.
+      type: dict
+    shm_size:
+      description: The size of C(/dev/shm) in the build; empty for the default one.
+      type: str
+    platform:
+      description: The platform to build for; empty for that of the engine.
       type: str
 missing:
   description: Those of RV(images) that the registry does not have. All of them where it did not answer, and then the task has failed.

@@ -1,16 +1,14 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller reads in Compose files: variables, the order of services, builds. The docker CLI decides on all else.
+"""What the controller reads in Compose files: variables and the order of services. The docker CLI decides on all else.
 
 The CLI puts nothing in the place of an unset variable, without a word, and writes services in an order of its own.
 """
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
-import os
 import re
 from typing import Any, Callable, Iterator
 
@@ -24,10 +22,6 @@ SUBSTITUTION = r"[_a-z][_a-z0-9]*(?::?[-?][^}]*)?"
 VARIABLE = re.compile(rf"\$(?:(?P<escaped>\$)|(?P<named>{SUBSTITUTION})|\{{(?P<braced>{SUBSTITUTION})\}}|)", re.IGNORECASE)
 # In the order in which the command looks for them.
 OPERATORS = (":-", "-", ":?", "?")
-# What has a meaning in a pattern of .dockerignore, as a regular expression.
-WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?|.")
-WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-DIGEST_LENGTH = 16
 # The sections in which the docker command fills variables in, and what one of their items is called.
 SECTIONS = {"services": "service", "networks": "network", "volumes": "volume", "configs": "config", "secrets": "secret"}
 
@@ -243,7 +237,7 @@ def strings(value: Any, above: tuple[int, ...] = ()) -> Iterator[str]:
             yield from strings(item, (*above, id(value)))
 
 
-# -- services and builds
+# -- services
 def dependencies(projects: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Service -> the services of the projects that it depends on, in any of their files."""
     services = [(name, item) for project in projects for name, item in as_dict(project.get("services")).items()]
@@ -264,127 +258,3 @@ def document(text: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, AttributeError, TypeError):  # an explicit tag on what it does not fit
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def load(path: str) -> dict[str, Any]:
-    """One Compose file."""
-    try:
-        with open(path, "rb") as file:
-            document = yaml.safe_load(file)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        cause = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
-        raise ComposeError(f"Could not read Compose file '{path}': {cause}. Correct the file or its path.") from error
-    return mapping(document, f"Compose file '{path}'")
-
-
-def builds_of(project: dict[str, Any]) -> list[dict[str, Any]]:
-    """The images that a project builds: one a service with C(build), later files winning over earlier ones.
-
-    :param project: name, files (paths in them are relative to the first one's folder) and env.
-    """
-    files, env = as_list(project["files"]), project.get("env") or {}
-    merged: dict[str, dict[str, Any]] = {}
-    for path in files:
-        for service, spec in mapping(load(path).get("services"), f"the services of Compose file '{path}'").items():
-            build = mapping(spec, f"service '{service}' of Compose file '{path}'").get("build")
-            if build is None:
-                continue
-            where = f"the build of service '{service}' of Compose file '{path}'"
-            build = interpolate({"context": build} if isinstance(build, str) else mapping(build, where), env, where)
-            old = merged.setdefault(service, {"args": {}})
-            old.update(build, args={**old["args"], **arguments(build.get("args"), env, where)})
-    base = os.path.dirname(os.path.abspath(files[0])) if files else ""
-    return [describe(project["name"], service, base, build) for service, build in merged.items()]
-
-
-def arguments(args: Any, env: dict[str, Any], where: str) -> dict[str, str]:
-    """Build arguments, from a list or a mapping. One without a value has that of C(env), or is left to the Dockerfile."""
-    if isinstance(args, list):
-        args = {name: value if equals else None for name, equals, value in (str(arg).partition("=") for arg in args)}
-    return {
-        str(name): as_value(env.get(name) if value is None else value)
-        for name, value in mapping(args, f"args in {where}").items()
-        if value is not None or name in env
-    }
-
-
-def describe(project: str, service: str, base: str, build: dict[str, Any]) -> dict[str, Any]:
-    """One image to build, with a tag from all that goes into it."""
-    context = os.path.normpath(os.path.join(base, build.get("context") or "."))
-    dockerfile, target, args = build.get("dockerfile") or "Dockerfile", build.get("target") or "", build["args"]
-    for option, what, path, there in (
-        ("context", "folder", context, os.path.isdir),
-        ("dockerfile", "file", os.path.join(context, dockerfile), os.path.isfile),
-    ):
-        if not there(path):
-            raise ComposeError(
-                f"Could not build service '{service}': there is no {what} '{path}'. Correct build.{option} in its Compose file."
-            )
-    digest = hashlib.sha256(repr((dockerfile, target, sorted(args.items()))).encode())
-    try:
-        for name in context_files(context, os.path.normpath(dockerfile)):
-            executable, content = read(os.path.join(context, name))
-            digest.update(repr((name, executable, len(content))).encode() + content)
-    except OSError as error:
-        raise ComposeError(
-            f"Could not build service '{service}': '{error.filename}' in its context cannot be read ({error.strerror}). "
-            "Make it readable, or name it in .dockerignore."
-        ) from error
-    # Registries know no capital letters.
-    repository, tag = f"{project}/{service}".lower(), digest.hexdigest()[:DIGEST_LENGTH]
-    return {
-        "project": project,
-        "service": service,
-        "name": f"{repository}:{tag}",
-        "repository": repository,
-        "context": context,
-        "dockerfile": dockerfile,
-        "args": args,
-        "target": target,
-    }
-
-
-def context_files(context: str, dockerfile: str) -> list[str]:
-    """Relative paths of the files and links of a build context, less those that .dockerignore names; the Dockerfile always counts."""
-    rules = ignore_rules(context)
-
-    def wanted(path: str) -> bool:
-        return not any(rule.fullmatch(path) for rule in rules)
-
-    found = []
-    for folder, folders, files in os.walk(context):
-        relative = os.path.relpath(folder, context)
-        paths = {name: os.path.normpath(os.path.join(relative, name)) for name in folders + files}
-        folders[:] = sorted(name for name in folders if wanted(paths[name]))
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        for name in sorted(files + links):
-            full = os.path.join(folder, name)
-            if wanted(paths[name]) and (os.path.isfile(full) or os.path.islink(full)):
-                found.append(paths[name])
-    return found if dockerfile in found else [dockerfile, *found]
-
-
-def ignore_rules(context: str) -> list[re.Pattern[str]]:
-    """The patterns of .dockerignore; C(*) stays within one folder, C(**) does not.
-
-    Classes and escapes have no meaning here, and with an exception nothing is ignored: then some files count that need not.
-    """
-    path = os.path.join(context, ".dockerignore")
-    if not os.path.isfile(path):
-        return []
-    with open(path, encoding="utf-8", errors="replace") as file:
-        patterns = [line.strip() for line in file if line.strip() and not line.startswith("#")]
-    if any(pattern.startswith("!") for pattern in patterns):
-        return []
-    return [
-        re.compile("".join(WILDCARDS.get(part) or re.escape(part) for part in WILDCARD.findall(os.path.normpath(pattern.strip("/")))))
-        for pattern in patterns
-    ]
-
-
-def read(path: str) -> tuple[bool, bytes]:
-    """(executable, content) of a file; a link that leads to no file counts by what it says."""
-    if os.path.islink(path) and not os.path.isfile(path):
-        return False, os.fsencode(os.readlink(path))
-    with open(path, "rb") as file:
-        return bool(os.fstat(file.fileno()).st_mode & 0o100), file.read()

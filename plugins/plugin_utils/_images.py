@@ -5,21 +5,26 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable
 
-from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import as_list, builds_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils._builds import builds_of, read_file
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import as_list
 
 
-def images_of(projects: list[dict[str, Any]], push: list[str], find: Callable[[str], str]) -> list[dict[str, Any]]:
+def images_of(
+    projects: list[dict[str, Any]], push: list[str], find: Callable[[str], str], read: Callable[[str], bytes] = read_file
+) -> list[dict[str, Any]]:
     """The images that projects build, and those that are only pushed.
 
     :param find: where a Compose file is on the controller.
+    :param read: what is in it, decrypted where it is vaulted.
     :raises ComposeError: a file cannot be read.
     """
     images: list[dict[str, Any]] = []
     for project in projects:
         if project.get("state", "present") == "present":
-            images += builds_of({**project, "files": [find(path) for path in as_list(project.get("files"))]})
+            images += builds_of({**project, "files": [find(path) for path in as_list(project.get("files"))]}, read)
     for name in push:
         repository, colon, tag = name.rpartition(":")
         tagged = colon and "/" not in tag
@@ -36,3 +41,16 @@ def definitions(images: list[dict[str, Any]], registry: str) -> dict[str, Any]:
             digest = f"@{image['digest']}" if image["digest"] else ""
             services[image["service"]] = {"image": f"{registry}/{image['name']}{digest}"}
     return found
+
+
+def decrypted(loader: Any) -> Callable[[str], bytes]:
+    """Reads files as Ansible's own loader does, which knows the vault's passwords."""
+
+    def read(path: str) -> bytes:
+        real = loader.get_real_file(path, decrypt=True) if os.path.isfile(path) else path
+        try:
+            return read_file(real)
+        finally:
+            loader.cleanup_tmp_file(real)
+
+    return read

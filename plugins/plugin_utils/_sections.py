@@ -89,15 +89,18 @@ def archives(hosts: dict[str, Any]) -> Section:
     return Section([], [], changes, {"hosts": list(dict.fromkeys(change.host for change in changes))})
 
 
-def before_there_is_a_swarm(parts: list[str], value: Callable[[str, Any], Any], find: Callable[[str], str]) -> Section:
+def before_there_is_a_swarm(
+    parts: list[str], value: Callable[[str, Any], Any], find: Callable[[str], str], read: Callable[[str], bytes]
+) -> Section:
     """Registry, images and stacks of hosts that are no cluster yet.
 
     :param value: a variable of the inventory, or the default.
     :param find: a Compose file on the controller.
+    :param read: what is in it.
     """
     registry = str(value("registry_name", "registry")) if "registry" in parts and value("registry_enabled", True) else None
     projects = [dict(project) for project in value("stacks_projects", [])]
-    images = images_of(projects, value("images_push", []), find) if "images" in parts else []
+    images = images_of(projects, value("images_push", []), find, read) if "images" in parts else []
     elsewhere = bool(value("images_registry", "") or value("registry_address", ""))
     return _deployments.before_there_is_a_swarm(registry, images, projects if "stacks" in parts else [], elsewhere)
 

@@ -191,3 +191,12 @@ BUILT = {"services": {"web": {"build": ".", "image": "shop/${NAME}"}, "db": {"im
 def test_docker_hubs_image_is_not_taken_for_one_that_is_to_be_built(more: list[dict[str, Any]], lacking: str) -> None:
     projects = list(zip(("a.yml", "b.yml"), [BUILT, *more]))
     assert _compose.unbuilt(projects, {"NAME": "web"}) == ([lacking] if lacking else [])
+
+
+def test_dependencies_are_those_of_all_files() -> None:
+    files = [
+        {"services": {"a": {"depends_on": ["b", "gone"]}, "b": None, "c": {"depends_on": {"a": {"condition": "x"}}}}},
+        {"services": {"a": {"depends_on": ["c", "b"]}, "d": {"depends_on": "a"}}},
+        {"services": []},
+    ]
+    assert _compose.dependencies(files) == {"a": ["b", "c"], "c": ["a"]}

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose
-from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, builds_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _builds
+from ansible_collections.apiary.swarm.plugins.plugin_utils._builds import builds_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list
 
 
 @pytest.fixture
@@ -62,6 +63,10 @@ def test_a_service_with_build_is_one_image(project: Path) -> None:
         "dockerfile": "Dockerfile",
         "args": {},
         "target": "",
+        "network": "",
+        "labels": {},
+        "shm_size": "",
+        "platform": "",
     }
 
 
@@ -193,7 +198,17 @@ def test_the_tag_changes_with_content_name_and_executable_bit(project: Path) -> 
         ("a.md", "axmd", True),
         ("# notes.md\n\n", "notes.md", True),
         ("*\n!notes.md", "notes.md", True),
-        ("[n]otes.md", "notes.md", True),
+        ("[n]otes.md", "notes.md", False),
+        ("[^m]otes.md", "notes.md", False),
+        ("\\*.md", "notes.md", True),
+        ("*\n!notes.md", "other.md", False),
+        ("*\n!src", "src/deep/app.py", True),
+        ("*\n!src", "doc/deep/app.py", False),
+        ("*\n!src\nsrc/*.pyc", "src/app.pyc", False),
+        ("*\n!src/app.py", "src/app.py", True),
+        ("*\n!src/app.py", "src/other.py", False),
+        (".git", ".git/index", False),
+        ("!notes.md\nnotes.md", "notes.md", False),
         ("*", "anything/at/all", False),
     ],
 )
@@ -253,6 +268,13 @@ def test_sockets_and_pipes_do_not_count(project: Path, monkeypatch: pytest.Monke
     [
         ("services: {web: {build: nowhere}}", "there is no folder '"),
         ("services: {web: {build: {context: web, dockerfile: Nope}}}", "there is no file '"),
+        ("services: {web: {build: {context: web, dockerfile: ../Dockerfile}}}", "its Dockerfile '../Dockerfile' is outside of its context"),
+        ("services: {web: {build: {context: web, secrets: [a], ssh: [b]}}}", "build.secrets, build.ssh are not supported"),
+        ("services: {web: {build: {context: web, dockerfile_inline: FROM x}}}", "build.dockerfile_inline is not supported. Take it out"),
+        (
+            "services: {web: {build: {context: web, platforms: [linux/amd64, linux/arm64]}}}",
+            "has 2 platforms, and the Engine's own builder",
+        ),
         ("services: {web: {build: $NO}}", "the variable NO has no value"),
         ("services: {web: [", "while parsing a flow node"),
         ("services:\n\t- a", "cannot start any token"),
@@ -282,14 +304,49 @@ def test_a_file_of_the_context_that_cannot_be_read_is_one_sentence(project: Path
     def refuse(path: str) -> tuple[bool, bytes]:
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(_compose, "read", refuse)
+    monkeypatch.setattr(_builds, "read", refuse)
     assert "Dockerfile' in its context cannot be read (Permission denied)" in refusal(project)
 
 
-def test_dependencies_are_those_of_all_files() -> None:
-    files = [
-        {"services": {"a": {"depends_on": ["b", "gone"]}, "b": None, "c": {"depends_on": {"a": {"condition": "x"}}}}},
-        {"services": {"a": {"depends_on": ["c", "b"]}, "d": {"depends_on": "a"}}},
-        {"services": []},
-    ]
-    assert _compose.dependencies(files) == {"a": ["b", "c"], "c": ["a"]}
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("FROM a\nRUN --mount=type=cache,target=/x make", True),
+        ("FROM a\nrun --network=none make", True),
+        ("FROM a\nCOPY --chown=1 --link a b", True),
+        ("FROM a\nRUN <<EOF\nmake\nEOF", True),
+        ("FROM a\nRUN echo $((1<<2)) && echo --mount", False),
+        ("FROM a\n# RUN --mount=type=cache make\nCOPY --chown=1 --from=b a b", False),
+    ],
+)
+def test_what_only_buildkit_understands_is_refused_before_a_build(project: Path, text: str, refused: bool) -> None:
+    write(project / "web" / "Dockerfile", text)
+    if refused:
+        assert "its Dockerfile 'Dockerfile' uses what only BuildKit understands" in refusal(project)
+    else:
+        assert build(project)["name"]
+
+
+def test_what_the_builder_can_do_is_handed_on_and_counts(project: Path) -> None:
+    before = build(project)["name"]
+    given = "network: host, labels: {a: b, c: ''}, shm_size: 1gb, platforms: [linux/arm64], cache_from: [x], pull: true"
+    image = build(project, f"services: {{web: {{build: {{context: web, {given}}}}}}}")
+    assert {name: image[name] for name in ("network", "labels", "shm_size", "platform")} == {
+        "network": "host",
+        "labels": {"a": "b", "c": ""},
+        "shm_size": "1gb",
+        "platform": "linux/arm64",
+    }
+    assert image["name"] != before
+    assert build(project, "services: {web: {build: {context: web, cache_from: [x], pull: true}}}")["name"] == before
+
+
+def test_compose_files_are_read_as_the_caller_does(project: Path) -> None:
+    seen: list[str] = []
+
+    def read(path: str) -> bytes:
+        seen.append(path)
+        return b"services: {web: {build: web}}"
+
+    (image,) = builds_of({"name": "shop", "files": [str(project / "vaulted.yml")]}, read)
+    assert image["service"] == "web" and seen == [str(project / "vaulted.yml")]
