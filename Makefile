@@ -44,9 +44,9 @@ show: env ## Show what runs and where
 test: env ## All tests; ends with "N passed, N failed"
 	@tests/run
 
-test-long: env ## What takes longer: engines 20.10, 26.1 and 28.5, 26 stack files, secrets, autolock, an upgrade of all engines
+test-long: env ## What takes longer: engines 20.10, 26.1 and 28.5, 26 stack files, secrets, two runs at once, autolock, an upgrade
 	@tests/run engines
-	@tests/run stack_files canary autolock engine_upgrade
+	@tests/run stack_files canary two_runs autolock engine_upgrade
 
 lint: env ## ansible-lint, yamllint, ruff, mypy
 	@tests/lint

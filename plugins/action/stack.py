@@ -9,7 +9,6 @@ Here is also where YAML can be read: what the docker command does not say of a f
 from __future__ import annotations
 
 import base64
-import getpass
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _compose
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate
 from ansible_collections.apiary.swarm.plugins.plugin_utils._connection import nothing_shown
+from ansible_collections.apiary.swarm.plugins.plugin_utils._owner import user
 from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import ActionWithProgress
 
 LOGIN = set(IMAGE_OPTIONS["registry_logins"]["options"])
@@ -145,14 +145,6 @@ def well_formed(arguments: dict[str, Any]) -> bool:
         and isinstance(arguments.get("env") or {}, dict)
         and all(isinstance(item, dict) and set(item) == LOGIN and None not in item.values() for item in logins)
     )
-
-
-def user() -> str:
-    """Who runs this; in a container that may be a bare number."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return f"uid={os.getuid()}"
 
 
 def missing(path: str, stack: str) -> AnsibleActionFail:

@@ -79,6 +79,7 @@ class Swarm:
         self.service_list: list[dict[str, Any]] = []
         self.conflicts: list[Callable[[], None]] = []
         self.unlock_key = ""
+        self.configs: dict[str, dict[str, Any]] = {}
         self.tokens = {role.capitalize(): f"SWMTKN-1-{root_digest(root)}-{role[0] * 25}" for role in ("worker", "manager")}
 
     def add(
@@ -115,6 +116,14 @@ class Swarm:
                 self.tasks = [task for task in self.tasks if task["NodeID"] != node_id]
             if node_id in self.engines:
                 self.engines[node_id].write_files()
+
+    def add_config(self, name: str, labels: dict[str, str]) -> str:
+        """A config; its ID."""
+        if any(one["Spec"]["Name"] == name for one in self.configs.values()):
+            raise Refused(409, f"rpc error: code = AlreadyExists desc = config {name} already exists")
+        index = next(self.index)
+        self.configs[f"c{index}"] = {"ID": f"c{index}", "Version": {"Index": index}, "Spec": {"Name": name, "Labels": labels}}
+        return f"c{index}"
 
     def interrupted_by(self, write: Callable[[], None]) -> None:
         """Before the next write somebody else writes."""
@@ -221,6 +230,8 @@ class Engine:
         if (method, path) == ("GET", "/tasks"):
             wanted = json.loads(query.get("filters", "{}")).get("node")
             return [task for task in swarm.tasks if not wanted or task["NodeID"] in wanted]
+        if parts[0] == "configs":
+            return self.config(method, parts[1:], query, body)
         if method == "POST" and parts[0] == "nodes" and parts[2] == "update":
             node = swarm.nodes[parts[1]]
             swarm.check_version(node["Version"]["Index"], query["version"])
@@ -234,6 +245,21 @@ class Engine:
             del swarm.nodes[parts[1]]
             return None
         raise AssertionError(f"the fake engine does not know {method} {path}")
+
+    def config(self, method: str, parts: list[str], query: dict[str, str], body: Any) -> Any:
+        """The answer to a request for configs."""
+        assert self.swarm
+        configs = self.swarm.configs
+        if method == "GET":
+            return copy.deepcopy(list(configs.values()))
+        if parts == ["create"]:
+            return {"ID": self.swarm.add_config(body["Name"], body["Labels"])}
+        if method == "DELETE":
+            del configs[parts[0]]
+            return None
+        self.swarm.check_version(configs[parts[0]]["Version"]["Index"], query["version"])
+        configs[parts[0]].update(Version={"Index": next(self.swarm.index)}, Spec={"Name": body["Name"], "Labels": body["Labels"]})
+        return None
 
     # -- this host
     def cluster(self) -> dict[str, Any]:

@@ -1,0 +1,188 @@
+#!/usr/bin/python
+# Copyright (c) 2026 the apiary.swarm authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: swarm_hold
+short_description: Hold a Swarm, so that one run at a time does what can cost its quorum
+version_added: 0.3.0
+author:
+  - The apiary.swarm authors (@apiary)
+description:
+  - Two runs that each see three managers and each restart one would leave one. Whoever holds the swarm may take a node away; the other
+    runs wait until it is let go.
+  - The hold is the config C(apiary.swarm.hold) of the swarm, with its owner and its end in labels. The managers see to it that only one
+    run creates it, or takes it over.
+  - A hold whose time is over may be taken over, and so may one of a run on the same controller whose process has ended.
+  - Who holds it already goes on holding it. It lasts until it is let go with O(state=absent), which leaves the hold of another alone.
+extends_documentation_fragment:
+  - apiary.swarm.connection
+  - apiary.swarm.attributes
+attributes:
+  action:
+    support: full
+    description: Has an action plugin on the controller, which waits.
+options:
+  owner:
+    description:
+      - Who holds the swarm. The user, controller and process that run the playbook if it is not given.
+    type: str
+  state:
+    description:
+      - Whether the owner holds the swarm or not.
+    type: str
+    choices: [present, absent]
+    default: present
+  expires:
+    description:
+      - After how many seconds others may take a hold over that was not let go.
+    type: int
+    default: 1800
+  from_owner:
+    description:
+      - Take the hold over from this owner, who is known to be gone.
+    type: str
+  wait_timeout:
+    description:
+      - How long to wait for another run to let go, in seconds.
+    type: int
+    default: 900
+notes:
+  - Run it on a manager in control of the swarm.
+seealso:
+  - module: apiary.swarm.swarm_health
+"""
+
+EXAMPLES = r"""
+- name: Take a manager away and bring it back while no other run does
+  block:
+    - name: Hold the swarm
+      apiary.swarm.swarm_hold:
+
+    - name: Check that the swarm can spare this host
+      apiary.swarm.swarm_health:
+        spare: "{{ node_id }}"
+  always:
+    - name: Let the swarm go
+      apiary.swarm.swarm_hold:
+        state: absent
+"""
+
+RETURN = r"""
+held:
+  description: Whether it is as O(state) says; V(false) where another run holds the swarm. In check mode that is no failure.
+  type: bool
+  returned: always
+holder:
+  description: Who holds the swarm now; V(null) if nobody does.
+  type: str
+  returned: success
+seconds_left:
+  description: After how many seconds that hold may be taken over.
+  type: int
+  returned: success
+waited:
+  description: Whether another run held the swarm first, so that what was known of the swarm may have changed.
+  type: bool
+  returned: success
+"""
+
+import base64
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
+from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
+from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
+from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineError, SwarmConflict, could_not
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "owner": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "expires": {"type": "int", "default": 1800},
+    "from_owner": {"type": "str"},
+    "wait_timeout": {"type": "int", "default": 900},
+}
+NAME, OWNER, UNTIL = "apiary.swarm.hold", "apiary.swarm.owner", "apiary.swarm.until"
+# Configs cannot be empty.
+CONTENT = base64.b64encode(b"One run at a time. The labels say whose.\n").decode()
+
+
+def observe(client: Client) -> tuple[str | None, dict[str, Any]]:
+    """(who holds the swarm, the config that says so)."""
+    listed = client.call("read the hold of the swarm", "GET", "/configs", {"filters": {"name": {NAME: True}}}) or []
+    found: dict[str, Any] = next((one for one in listed if one["Spec"]["Name"] == NAME), {})
+    return (labels(found).get(OWNER, "somebody") if found else None), found
+
+
+def labels(config: dict[str, Any]) -> dict[str, str]:
+    """What a hold says of itself."""
+    return (config.get("Spec") or {}).get("Labels") or {}
+
+
+def seconds_left(config: dict[str, Any]) -> int:
+    """After how many seconds a hold may be taken over."""
+    try:
+        return max(0, int(float(labels(config)[UNTIL]) - wait.now()))
+    except (KeyError, ValueError):
+        return 0
+
+
+def desired(holder: str | None, config: dict[str, Any], params: dict[str, Any]) -> str | None:
+    """Who holds the swarm then."""
+    if params["state"] == "absent":
+        return None if holder == params["owner"] else holder
+    free = holder is None or holder == params["from_owner"] or not seconds_left(config)
+    return params["owner"] if free else holder
+
+
+def write(client: Client, config: dict[str, Any], params: dict[str, Any]) -> None:
+    """Create, take over or let go.
+
+    :raises SwarmConflict: another run was quicker.
+    """
+    if params["state"] == "absent":
+        client.call("let the swarm go", "DELETE", f"/configs/{config['ID']}")
+        return
+    spec = {"Name": NAME, "Labels": {OWNER: params["owner"], UNTIL: f"{wait.now() + params['expires']:.0f}"}, "Data": CONTENT}
+    if config:
+        path, query = f"/configs/{config['ID']}/update", {"version": config["Version"]["Index"]}
+    else:
+        path, query = "/configs/create", {}
+    try:
+        client.call("hold the swarm", "POST", path, query, spec)
+    except EngineError as error:
+        if error.status in (404, 409):
+            raise SwarmConflict("hold the swarm", error.status, error.message) from error
+        raise
+
+
+def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
+    """One attempt."""
+    if not params["owner"]:
+        raise could_not("hold the swarm", "nobody is named as its owner", "Give owner")
+    outcome = converge(
+        lambda: observe(client),
+        lambda holder, config: desired(holder, config, params),
+        lambda _before, _after, config: write(client, config, params),
+    )
+    held = outcome.after == params["owner"] if params["state"] == "present" else outcome.after != params["owner"]
+    return {
+        "changed": outcome.changed,
+        "diff": {"before": {"holder": outcome.before}, "after": {"holder": outcome.after}},
+        "held": held,
+        "holder": outcome.after,
+        "seconds_left": params["expires"] if outcome.changed and outcome.after else seconds_left(outcome.context),
+        "waited": False,
+    }
+
+
+def main() -> None:
+    """Run as a module."""
+    execute(AnsibleModule(argument_spec={**CONNECTION_OPTIONS, **OPTIONS}, supports_check_mode=True), run)
+
+
+if __name__ == "__main__":
+    main()
