@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
-from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, definitions, images_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, definitions, images_of, untagged
 
 
 class ActionModule(ActionBase):
@@ -35,8 +35,8 @@ class ActionModule(ActionBase):
         except ComposeError as error:
             return {**result, "failed": True, "msg": str(error)}
         if not images:
-            return {**result, "changed": False, "images": [], "missing": [], "definitions": {}}
-        names = [image["name"] for image in images]
+            return {**result, "changed": False, "images": [], "missing": [], "untagged": [], "definitions": {}}
+        names = list(dict.fromkeys(name for image in images for name in (image["name"], image.get("tag")) if name))
         asked = {"address": options["registry"], "images": names, "timeout": options["timeout"]}
         answer = self._execute_module(module_name="apiary.swarm.registry_info", module_args=asked, task_vars=task_vars)
         digests = answer.get("digests") or {}
@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
         told = {
             "images": images,
             "missing": [image for image in images if not image["digest"]],
+            "untagged": untagged(images, digests),
             "definitions": definitions(images, options["registry"]),
         }
         failure = {"failed": True, "msg": answer.get("msg", "")} if answer.get("failed") or answer.get("unreachable") else {}

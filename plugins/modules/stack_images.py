@@ -19,6 +19,9 @@ description:
     C(labels), C(shm_size) and one of C(platforms). The keys for caches, C(pull), C(provenance) and C(sbom) are passed over, and all others
     fail the task, as does a Dockerfile that needs BuildKit.
   - Files that C(.dockerignore) names do not count, by the rules of docker's own command. Links count by what they say.
+  - Where a service has C(build) and an C(image) with a tag, the registry gets the image under that name, too (RV(untagged)); what stands
+    there as the registry is replaced by O(registry). The stack itself names the image by its digest, so that a tag that moves replaces no
+    task by itself.
   - Asks the registry from the host that the task runs on, see M(apiary.swarm.registry_info). Nothing is written.
   - Nothing is built for a project whose C(state) is V(absent) or V(rolled_back). It needs no C(files).
 extends_documentation_fragment:
@@ -96,6 +99,9 @@ images:
     service:
       description: Name of the service that it is for.
       type: str
+    tag:
+      description: The name that C(image) of its Compose file gives it, without a registry; empty where that gives no tag.
+      type: str
     context:
       description: The folder of the build context on the controller.
       type: str
@@ -122,6 +128,11 @@ images:
       type: str
 missing:
   description: Those of RV(images) that the registry does not have. All of them where it did not answer, and then the task has failed.
+  type: list
+  elements: dict
+  returned: always
+untagged:
+  description: Those of RV(images) with a C(tag) under which the registry does not have them.
   type: list
   elements: dict
   returned: always

@@ -15,7 +15,13 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 import yaml
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import as_value
-from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list, interpolate, mapping
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import (
+    ComposeError,
+    as_list,
+    interpolate,
+    mapping,
+    names_registry,
+)
 
 # What has a meaning in a pattern of .dockerignore, as a regular expression (github.com/moby/patternmatcher).
 WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?|\[\^?[^\]]+\]|\\.|.")
@@ -57,9 +63,14 @@ def builds_of(project: dict[str, Any], read: Callable[[str], bytes] = read_file)
     """
     files, env = as_list(project["files"]), project.get("env") or {}
     merged: dict[str, dict[str, Any]] = {}
+    tags: dict[str, str] = {}
     for path in files:
         for service, spec in mapping(load(path, read).get("services"), f"the services of Compose file '{path}'").items():
-            build = mapping(spec, f"service '{service}' of Compose file '{path}'").get("build")
+            spec = mapping(spec, f"service '{service}' of Compose file '{path}'")
+            where = f"the image of service '{service}' of Compose file '{path}'"
+            if isinstance(spec.get("image"), str):
+                tags[service] = declared_tag(interpolate(spec["image"], env, where))
+            build = spec.get("build")
             if build is None:
                 continue
             where = f"the build of service '{service}' of Compose file '{path}'"
@@ -69,7 +80,14 @@ def builds_of(project: dict[str, Any], read: Callable[[str], bytes] = read_file)
             args = named(build.get("args"), env, f"args in {where}")
             old.update(build, args={**old["args"], **args}, labels={**old["labels"], **labels})
     base = os.path.dirname(os.path.abspath(files[0])) if files else ""
-    return [describe(project["name"], service, base, build) for service, build in merged.items()]
+    return [{**describe(project["name"], service, base, build), "tag": tags.get(service, "")} for service, build in merged.items()]
+
+
+def declared_tag(image: str) -> str:
+    """The name that a Compose file gives a built image, without its registry; empty where it gives no tag."""
+    name = image.partition("/")[2] if names_registry(image) else image
+    tagged = ":" in name.rpartition("/")[2] and "@" not in name
+    return name if tagged else ""
 
 
 def named(given: Any, env: dict[str, Any], where: str) -> dict[str, str]:

@@ -8,12 +8,11 @@ The CLI puts nothing in the place of an unset variable, without a word, and writ
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any, Callable, Iterator
 
 import yaml
-from ansible_collections.apiary.swarm.plugins.module_utils._core.values import is_ip
+from ansible_collections.apiary.swarm.plugins.module_utils._core.values import is_ip, is_subnet
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import as_value
 
 # As docker's command reads variables (cli/compose/template): a name with at most one operator, also without braces; what follows the
@@ -216,16 +215,6 @@ def bad_addresses(project: dict[str, Any], env: dict[str, Any], file: str) -> li
 def texts(value: Any, env: dict[str, Any], file: str) -> list[str]:
     """A text or a list of texts, with their variables filled in."""
     return [interpolate(item, env, f"'{file}'") for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
-
-
-def is_subnet(text: str) -> bool:
-    """Whether a text is a network with its length, which docker lets begin anywhere within it."""
-    address, _slash, length = text.partition("/")
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return is_ip(address) and length.isdigit()  # a mask such as 255.255.255.0 is Python's own idea
 
 
 def strings(value: Any, above: tuple[int, ...] = ()) -> Iterator[str]:

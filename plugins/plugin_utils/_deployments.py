@@ -48,8 +48,8 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
         missing = images.get("missing") or []
         # A registry that is only down has most of them: which it lacks is found out when it is up.
         if not silent or created:
-            changes += [missing_image(image) for image in missing]
-        data["images"] = bool(missing)
+            changes += [missing_image(image) for image in missing] + [tagged_image(image) for image in images.get("untagged") or []]
+        data["images"] = bool(missing or images.get("untagged"))
     coming: list[str] = []
     # Their images get digests that nobody knows yet, also where the plan of the stack sees no difference.
     unbuilt = {image.get("project") for image in (images or {}).get("missing") or []}
@@ -76,6 +76,11 @@ def missing_image(image: dict[str, Any]) -> Change:
     return Change(SWARM, "image", "build" if image.get("project") else "push", f"{image['name']}: the registry does not have it")
 
 
+def tagged_image(image: dict[str, Any]) -> Change:
+    """An image that gets the name that its Compose file gives it, too."""
+    return Change(SWARM, "image", "tag", f"{image['name']}: also {image['tag']}")
+
+
 def before_there_is_a_swarm(
     registry: str | None, images: list[dict[str, Any]], stacks: list[dict[str, Any]], elsewhere: bool = False
 ) -> Section:
@@ -89,6 +94,7 @@ def before_there_is_a_swarm(
     changes = [Change(SWARM, "registry", "deploy", f"stack {registry}")] if registry else []
     if registry or elsewhere:
         changes += [Change(SWARM, "image", "build" if image.get("project") else "push", str(image["name"])) for image in images]
+        changes += [tagged_image(image) for image in images if image.get("tag")]
     names = [project["name"] for project in stacks if project.get("state", "present") == "present"]
     problems = twice(stacks)
     if not (registry or elsewhere):

@@ -43,6 +43,15 @@ def definitions(images: list[dict[str, Any]], registry: str) -> dict[str, Any]:
     return found
 
 
+def untagged(images: list[dict[str, Any]], digests: dict[str, Any]) -> list[dict[str, Any]]:
+    """The images that the registry does not have, or not in this content, under the name that their Compose file gives.
+
+    :param images: with C(digest), and C(tag) where one is given.
+    :param digests: name -> digest of what the registry has.
+    """
+    return [image for image in images if image.get("tag") and (not image["digest"] or digests.get(image["tag"]) != image["digest"])]
+
+
 def decrypted(loader: Any) -> Callable[[str], bytes]:
     """Reads files as Ansible's own loader does, which knows the vault's passwords."""
 

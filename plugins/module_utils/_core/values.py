@@ -126,6 +126,16 @@ def is_ip(text: str) -> bool:
     return "%" not in text
 
 
+def is_subnet(text: str) -> bool:
+    """Whether a text is a network with its length, which docker lets begin anywhere within it."""
+    address, _slash, length = text.partition("/")
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return is_ip(address) and length.isdigit()  # a mask such as 255.255.255.0 is Python's own idea
+
+
 def is_nowhere(text: str) -> bool:
     """Whether it is an address that no other host can use: C(0.0.0.0), C(::) or loopback."""
     return is_ip(text) and (ipaddress.ip_address(text).is_loopback or ipaddress.ip_address(text).is_unspecified)

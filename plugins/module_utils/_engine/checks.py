@@ -10,6 +10,7 @@ import re
 from typing import Any, Callable, Iterator, Tuple
 from urllib.parse import urlsplit
 
+from ansible_collections.apiary.swarm.plugins.module_utils._core.values import is_subnet
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.redaction import redact
 
 # A cause and what to do.
@@ -117,12 +118,8 @@ def is_host_port(value: str) -> bool:
 def is_registry(value: str) -> bool:
     """C(host[:port]) or a network."""
     return "://" not in value and (
-        bool(re.fullmatch(r"[\w.\-]+(:\d+)?|\[[\da-fA-F:]+\](:\d+)?", value)) or "/" in value and is_network(value)
+        bool(re.fullmatch(r"[\w.\-]+(:\d+)?|\[[\da-fA-F:]+\](:\d+)?", value)) or "/" in value and is_subnet(value)
     )
-
-
-def is_network(value: str) -> bool:
-    return "/" in value and bool(ipaddress.ip_network(value, strict=False))
 
 
 def is_interface(value: str) -> bool:
@@ -205,7 +202,7 @@ def mirror(value: Any) -> Iterator[Problem]:
 
 STRINGS = each(text)
 PAIRS = each(matching(lambda one: re.match(r"[^=\s]+=.", one), "of the form name=value", "Write name=value"))
-CIDR = matching(is_network, "a network in CIDR notation", "Write, for example, 172.30.0.0/16")
+CIDR = matching(is_subnet, "a network in CIDR notation", "Write, for example, 172.30.0.0/16")
 INTERFACE = matching(is_interface, "the address of the bridge with its prefix", "Write, for example, 172.30.0.1/24")
 IP = matching(ipaddress.ip_address, "an IP address", "Write an address without a prefix")
 PATH = matching(lambda one: one.startswith("/"), "an absolute path", "Begin it with /")

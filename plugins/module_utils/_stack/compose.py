@@ -156,8 +156,12 @@ def store(folder: str, name: str, content: bytes) -> str:
 def compose_version(path: str) -> str:
     """The C(version:) of a Compose file: files that are merged must have the same, or none."""
     with open(path, encoding="utf-8", errors="replace") as stream:
-        match = re.search(r"""^version:\s*["']?([\d.]+)""", stream.read(), re.MULTILINE)
-    return match.group(1) if match else ""
+        text = stream.read()
+    try:
+        return str(json.loads(text).get("version") or "")  # JSON is YAML, too
+    except (ValueError, AttributeError):
+        match = re.search(r"""^["']?version["']?\s*:\s*["']?([\d.]+)""", text, re.MULTILINE)
+        return match.group(1) if match else ""
 
 
 # -- the CLI

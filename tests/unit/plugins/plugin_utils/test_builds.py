@@ -67,6 +67,7 @@ def test_a_service_with_build_is_one_image(project: Path) -> None:
         "labels": {},
         "shm_size": "",
         "platform": "",
+        "tag": "",
     }
 
 
@@ -350,3 +351,20 @@ def test_compose_files_are_read_as_the_caller_does(project: Path) -> None:
 
     (image,) = builds_of({"name": "shop", "files": [str(project / "vaulted.yml")]}, read)
     assert image["service"] == "web" and seen == [str(project / "vaulted.yml")]
+
+
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("127.0.0.1:5000/rng:1.4", "rng:1.4"),
+        ("${REGISTRY-127.0.0.1:5000}/a/rng:${TAG-latest}", "a/rng:latest"),
+        ("a/rng:$VERSION", "a/rng:2"),
+        ("localhost/rng:1", "rng:1"),
+        ("rng", ""),
+        ("127.0.0.1:5000/rng", ""),
+        ("a/rng:1@sha256:aa", ""),
+    ],
+)
+def test_the_tag_that_a_compose_file_gives_is_known(project: Path, image: str, tag: str) -> None:
+    files = ["services: {web: {build: web, image: 'x:0'}, db: {image: 'db:1'}}", f"services: {{web: {{image: '{image}'}}}}"]
+    assert build(project, *files, env={"VERSION": 2})["tag"] == tag

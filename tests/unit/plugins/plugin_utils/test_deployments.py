@@ -52,6 +52,15 @@ def test_missing_image_is_built_or_pushed() -> None:
     assert found.data["images"]
 
 
+def test_image_gets_the_tag_of_its_compose_file_too() -> None:
+    image = {"name": "shop/web:1", "project": "shop", "tag": "web:1.4"}
+    found = _deployments.plan(QUIET, {"missing": [], "untagged": [image]}, {"shop": QUIET})
+    assert [(change.verb, change.text) for change in found.changes] == [("tag", "shop/web:1: also web:1.4")]
+    assert found.data == {"registry": False, "images": True, "stacks": []}, "a tag that moves replaces no task"
+    bare = _deployments.before_there_is_a_swarm("registry", [image], [])
+    assert [change.verb for change in bare.changes] == ["deploy", "build", "tag"]
+
+
 def test_stack_whose_image_is_built_anew_is_deployed_also_where_its_plan_sees_no_difference() -> None:
     found = _deployments.plan(QUIET, {"missing": [{"name": "shop/web:1", "project": "shop"}]}, {"shop": QUIET, "blog": QUIET})
     assert found.data["stacks"] == ["shop"]

@@ -98,3 +98,10 @@ def test_an_image_whose_digest_is_unknown_is_named_by_its_tag() -> None:
 
 def test_images_that_are_only_pushed_make_no_definition() -> None:
     assert _images.definitions(IMAGES[-1:], REGISTRY) == {}
+
+
+def test_images_get_the_tags_of_their_compose_files_where_the_registry_lacks_them() -> None:
+    new, there, moved, plain = ({**IMAGES[0], "tag": tag} for tag in ("web:1", "web:2", "web:3", ""))
+    digests = {"web:2": "sha256:aa", "web:3": "sha256:old"}
+    assert _images.untagged([new, there, moved, plain, IMAGES[3]], digests) == [new, moved]
+    assert _images.untagged([{**there, "digest": None}], digests) == [{**there, "digest": None}], "its content is yet to be built"

@@ -92,3 +92,20 @@ def test_the_socket_and_the_logins_are_arguments_of_the_command(tmp_path: Path, 
     login = {"registry": "r", "username": "u", "password": "p"}
     (said,) = compose.deploy(lambda *_: (200, {}, b""), Request("app", registry_logins=[login]), laid_out)
     assert said.startswith("--host unix --config tmp")  # in the folder, whose path is not shown
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("version: '3.8'\nservices: {}\n", "3.8"),
+        ("services:\n  web:\n    version: 1\n", ""),
+        ('"version" : 3.9\n', "3.9"),
+        ('{"services": {"version": "1"}, "version": "3.8"}', "3.8"),
+        ('{"services": {}}', ""),
+        ("[]", ""),
+        ("", ""),
+    ],
+)
+def test_the_version_of_a_compose_file_is_found_in_yaml_and_json(tmp_path: Path, text: str, version: str) -> None:
+    (tmp_path / "compose.yml").write_text(text)
+    assert compose.compose_version(str(tmp_path / "compose.yml")) == version
