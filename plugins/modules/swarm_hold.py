@@ -105,7 +105,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "from_owner": {"type": "str"},
     "wait_timeout": {"type": "int", "default": 900},
 }
-NAME, OWNER, UNTIL = "apiary.swarm.hold", "apiary.swarm.owner", "apiary.swarm.until"
+NAME = "apiary.swarm.hold"
+OWNER = "apiary.swarm.owner"
+UNTIL = "apiary.swarm.until"
 # Configs cannot be empty.
 CONTENT = base64.b64encode(b"One run at a time. The labels say whose.\n").decode()
 
@@ -146,7 +148,9 @@ def write(client: Client, config: dict[str, Any], params: dict[str, Any]) -> Non
     if params["state"] == "absent":
         client.call("let the swarm go", "DELETE", f"/configs/{config['ID']}")
         return
-    spec = {"Name": NAME, "Labels": {OWNER: params["owner"], UNTIL: f"{wait.now() + params['expires']:.0f}"}, "Data": CONTENT}
+    # Of a config that is there the labels alone can be changed.
+    data = (config.get("Spec") or {}).get("Data") or CONTENT
+    spec = {"Name": NAME, "Labels": {OWNER: params["owner"], UNTIL: f"{wait.now() + params['expires']:.0f}"}, "Data": data}
     if config:
         path, query = f"/configs/{config['ID']}/update", {"version": config["Version"]["Index"]}
     else:

@@ -117,12 +117,12 @@ class Swarm:
             if node_id in self.engines:
                 self.engines[node_id].write_files()
 
-    def add_config(self, name: str, labels: dict[str, str]) -> str:
+    def add_config(self, name: str, labels: dict[str, str], data: str = "") -> str:
         """A config; its ID."""
         if any(one["Spec"]["Name"] == name for one in self.configs.values()):
             raise Refused(409, f"rpc error: code = AlreadyExists desc = config {name} already exists")
         index = next(self.index)
-        self.configs[f"c{index}"] = {"ID": f"c{index}", "Version": {"Index": index}, "Spec": {"Name": name, "Labels": labels}}
+        self.configs[f"c{index}"] = {"ID": f"c{index}", "Version": {"Index": index}, "Spec": {"Name": name, "Labels": labels, "Data": data}}
         return f"c{index}"
 
     def interrupted_by(self, write: Callable[[], None]) -> None:
@@ -253,12 +253,14 @@ class Engine:
         if method == "GET":
             return copy.deepcopy(list(configs.values()))
         if parts == ["create"]:
-            return {"ID": self.swarm.add_config(body["Name"], body["Labels"])}
+            return {"ID": self.swarm.add_config(body["Name"], body["Labels"], body["Data"])}
         if method == "DELETE":
             del configs[parts[0]]
             return None
         self.swarm.check_version(configs[parts[0]]["Version"]["Index"], query["version"])
-        configs[parts[0]].update(Version={"Index": next(self.swarm.index)}, Spec={"Name": body["Name"], "Labels": body["Labels"]})
+        if body["Data"] != configs[parts[0]]["Spec"]["Data"]:
+            raise Refused(400, "rpc error: code = InvalidArgument desc = only updates to Labels are allowed")
+        configs[parts[0]].update(Version={"Index": next(self.swarm.index)}, Spec=body)
         return None
 
     # -- this host

@@ -40,7 +40,7 @@ def test_of_two_that_ask_at_once_the_quicker_one_holds_it(manager: Engine, swarm
 
 
 def test_of_two_that_take_over_the_quicker_one_holds_it(manager: Engine, swarm: Swarm) -> None:
-    key = swarm.add_config(swarm_hold.NAME, {swarm_hold.OWNER: "carol", swarm_hold.UNTIL: "1"})
+    key = swarm.add_config(swarm_hold.NAME, {swarm_hold.OWNER: "carol", swarm_hold.UNTIL: "1"}, "eAo=")
 
     def quicker() -> None:
         swarm.configs[key]["Spec"]["Labels"] = {swarm_hold.OWNER: BOB, swarm_hold.UNTIL: "99999999999"}
@@ -62,7 +62,7 @@ def test_a_hold_ends_with_its_time_or_with_its_owner(manager: Engine, monkeypatc
 
 def test_a_config_of_somebody_else_is_no_hold_for_ever(manager: Engine, swarm: Swarm) -> None:
     swarm.add_config(f"{swarm_hold.NAME}-not", {})
-    swarm.add_config(swarm_hold.NAME, {})
+    swarm.add_config(swarm_hold.NAME, {}, "eAo=")
     assert hold(manager) == (True, True, ALICE)
 
 
