@@ -47,8 +47,8 @@ def test_engines_are_replaced_one_by_one_and_the_swarm_keeps_its_quorum(lab):
     with Watch(lab.managers_listening) as quorum, Watch(lambda: dict(versions(lab))) as seen:
         _rc, done, _text = site(lab, engine_replace=True)
     assert min(quorum.seen) >= 2 and len(quorum.seen) > 20, quorum.seen
-    # One task installs, and one holds.
-    assert done == dict.fromkeys(HOSTS, 2)
+    # One task installs, one holds, and one restarts: the packages of Debian leave that to others.
+    assert done == dict.fromkeys(HOSTS, 3)
     assert versions(lab) == dict.fromkeys(HOSTS, "28.5")
     now = lab.engine_starts()
     assert [name for name in HOSTS if now[name] != starts[name]] == HOSTS
