@@ -51,9 +51,14 @@ class EngineApi:
             command += ["-o", option]
         command += ["-L", f"{self.path}:/var/run/docker.sock", f"{host['ansible_user']}@{host['ansible_host']}"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # ssh ends by itself where nothing answers.
-        while not self.path.exists() and self.process.poll() is None:
+        # ssh ends by itself where nothing answers. It makes the socket a moment before it listens there.
+        while not self.listens() and self.process.poll() is None:
             time.sleep(0.02)
+
+    def listens(self) -> bool:
+        """Whether ssh takes connections."""
+        with socket.socket(socket.AF_UNIX) as attempt:
+            return attempt.connect_ex(str(self.path)) == 0
 
     def get(self, path: str):
         """The answer to GET path; an AssertionError where there is none, or a refusal."""

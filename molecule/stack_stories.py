@@ -64,6 +64,10 @@ class Stack:
         found = self.lab.get(f"/services?filters={quote(label)}")
         return {item["Spec"]["Name"][len(self.name) + 1 :]: item for item in found}
 
+    def update_state(self, name):
+        """How far the update of a service is; None where the managers have not begun with it."""
+        return self.services()[name].get("UpdateStatus", {}).get("State")
+
     def tasks(self):
         """{short name: IDs of the tasks that should run}."""
         names = {item["ID"]: name for name, item in self.services().items()}

@@ -229,7 +229,7 @@ def test_a_service_added_and_removed(stack, so_far):
 def test_drift_is_seen_and_mended(stack, so_far):
     host = stack.lab.host("manager2")
     host.check_output("docker service update --detach --env-add DRIFT=1 --replicas 1 matrix_scale")
-    stack.lab.until(lambda: stack.services()["scale"]["UpdateStatus"]["State"] == "completed", "the update by hand")
+    stack.lab.until(lambda: stack.update_state("scale") == "completed", "the update by hand")
     plan, before, after = predicted_and_done(stack, so_far)
     assert {change[0] for change in plan["scale"]["changes"]} == {"deploy.replicas", "environment.DRIFT"}
     assert_others_untouched(before, after, "scale")

@@ -78,7 +78,7 @@ def test_a_secret_of_two_services_rotates_and_only_the_kept_versions_stay(lab, f
     assert {named(item)[0] for item in stack.services().values()} == {f"rotate_pw-{ROTATIONS}"}
     assert {name for name in secrets(lab) if name.startswith("rotate_")} == {"rotate_pw-alike", "rotate_pw-9", "rotate_pw-10"}
     host.check_output("docker service rollback --detach rotate_one")
-    lab.until(lambda: stack.services()["one"]["UpdateStatus"]["State"] == "rollback_completed", "the rollback by hand")
+    lab.until(lambda: stack.update_state("one") == "rollback_completed", "the rollback by hand")
     assert named(stack.services()["one"]) == ["rotate_pw-9"] and lab.running("rotate_one")
     mended, _gone = stack.runs(rotated(folder, ROTATIONS - 1), {"state": "absent"})
     assert set(plan_of(mended)) - {"pw-9"} == {"one"} and not mended.get("failed")
