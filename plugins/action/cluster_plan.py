@@ -16,7 +16,7 @@ from ansible.utils.color import stringc
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section, joined
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _deployments, _look, _plan, _sections
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
-from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted
+from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, finder
 from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import show
 from ansible_collections.apiary.swarm.plugins.plugin_utils._roles import load_role
 
@@ -101,9 +101,12 @@ class ActionModule(ActionBase):
         if cluster.data["in_control"]:
             own = variables["hostvars"][cluster.data["control"]]
             stacks = {answer["item"]: answer for answer in (answered(own.get("stacks_result")) or {}).get("results") or []}
-            found = _deployments.plan(answered(own.get("registry_result")), answered(own.get("images_result")), stacks)
+            images = answered(own.get("images_result"))
+            if images is not None:
+                images = {**images, "builds": (answered(own.get("images_builds")) or {}).get("results") or []}
+            found = _deployments.plan(answered(own.get("registry_result")), images, stacks)
             return found._replace(problems=_deployments.twice(self._variable(variables)("stacks_projects", [])) + found.problems)
-        return _sections.before_there_is_a_swarm(parts, self._variable(variables), self._find, decrypted(self._loader))
+        return _sections.before_there_is_a_swarm(parts, self._variable(variables), finder(self), decrypted(self._loader))
 
     def _refused(self, parts: list[str], variables: dict[str, Any]) -> list[str]:
         """What is wrong with the variables of the roles that deploy; a look does not return them, because they may hold secrets."""
@@ -124,13 +127,6 @@ class ActionModule(ActionBase):
             return self._templar.template(variables[name]) if name in variables else default
 
         return value
-
-    def _find(self, path: str) -> str:
-        """A Compose file where the action of the stack looks for it; one that is nowhere keeps its name."""
-        try:
-            return str(self._find_needle("files", path))
-        except AnsibleError:
-            return path
 
     def _show(self, whole: Section, hosts: list[str]) -> None:
         """The plan for a person."""

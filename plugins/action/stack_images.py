@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
-from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, definitions, images_of, untagged
+from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, definitions, finder, images_of, untagged
 
 
 class ActionModule(ActionBase):
@@ -31,7 +30,7 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            images = images_of(options["projects"], options["push"], self._find, decrypted(self._loader))
+            images = images_of(options["projects"], options["push"], finder(self), decrypted(self._loader))
         except ComposeError as error:
             return {**result, "failed": True, "msg": str(error)}
         if not images:
@@ -40,8 +39,8 @@ class ActionModule(ActionBase):
         asked = {"address": options["registry"], "images": names, "timeout": options["timeout"]}
         answer = self._execute_module(module_name="apiary.swarm.registry_info", module_args=asked, task_vars=task_vars)
         digests = answer.get("digests") or {}
-        for image in images:
-            image["digest"] = digests.get(image["name"])
+        # At -v everything is shown that a task returns.
+        images = [{**without_arguments(image), "digest": digests.get(image["name"])} for image in images]
         told = {
             "images": images,
             "missing": [image for image in images if not image["digest"]],
@@ -51,9 +50,7 @@ class ActionModule(ActionBase):
         failure = {"failed": True, "msg": answer.get("msg", "")} if answer.get("failed") or answer.get("unreachable") else {}
         return {**result, "changed": False, **told, **failure}
 
-    def _find(self, path: str) -> str:
-        """A Compose file where the action of the stack looks for it. One that is nowhere keeps its name: reading it will say so."""
-        try:
-            return str(self._find_needle("files", path))
-        except AnsibleError:
-            return path
+
+def without_arguments(image: dict[str, Any]) -> dict[str, Any]:
+    """An image without what may be a secret: M(apiary.swarm.image_build) reads it again."""
+    return {name: value for name, value in image.items() if name not in ("args", "dockerfile_inline")}

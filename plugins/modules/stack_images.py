@@ -13,12 +13,12 @@ author:
   - The apiary.swarm authors (@apiary)
 description:
   - Reads the Compose files of projects on the controller and lists one image for each service with C(build).
-  - The tag is a digest of all that goes into the build (the files of the context, the Dockerfile's name, the arguments and the target), so
-    an image with that tag in the registry need not be built again.
-  - The Engine's own builder builds. Of C(build) it honours C(context), C(dockerfile) in the context, C(args), C(target), C(network),
-    C(labels), C(shm_size) and one of C(platforms). The keys for caches, C(pull), C(provenance) and C(sbom) are passed over, and all others
-    fail the task, as does a Dockerfile that needs BuildKit.
-  - Files that C(.dockerignore) names do not count, by the rules of docker's own command. Links count by what they say.
+  - The tag is a digest of all that M(apiary.swarm.image_build) builds it from (the files of the context, the Dockerfile, the arguments
+    and all other settings), so an image with that tag in the registry need not be built again.
+  - Of C(build) the keys C(context), C(dockerfile), C(dockerfile_inline), C(args), C(target), C(network), C(labels), C(shm_size) and one of
+    C(platforms) are honoured. Those for caches, C(pull), C(provenance) and C(sbom) are passed over, and all others fail the task.
+  - Files that C(.dockerignore) names do not count, by the rules of docker's own command, nor do empty folders. Links count by what they say.
+    A Dockerfile may have a C(.dockerignore) of its own, called like itself with that ending.
   - Where a service has C(build) and an C(image) with a tag, the registry gets the image under that name, too (RV(untagged)); what stands
     there as the registry is replaced by O(registry). The stack itself names the image by its digest, so that a tag that moves replaces no
     task by itself.
@@ -56,6 +56,7 @@ options:
 notes:
   - This module has an action of the same name, which does all but asking the registry.
 seealso:
+  - module: apiary.swarm.image_build
   - module: apiary.swarm.registry_info
   - module: apiary.swarm.stack
 """
@@ -106,11 +107,11 @@ images:
       description: The folder of the build context on the controller.
       type: str
     dockerfile:
-      description: The Dockerfile, relative to the context.
+      description: The Dockerfile, relative to the context; empty where the Compose file has its text.
       type: str
-    args:
-      description: The build arguments.
-      type: dict
+    buildkit:
+      description: Whether the Dockerfile needs BuildKit.
+      type: bool
     target:
       description: The stage to build; empty for the last one.
       type: str

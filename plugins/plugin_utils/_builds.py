@@ -1,9 +1,9 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The images that Compose files build: what goes into each, and a tag that tells it.
+"""The images that Compose files build: the settings of each, and a tag that tells what goes into it.
 
-The classic builder of the Engine builds them, so what that one cannot do is refused.
+What neither BuildKit nor the Engine's own builder can do in one go with a context that is sent to them is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, BinaryIO, Callable
 
 import yaml
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import as_value
@@ -22,13 +22,13 @@ from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import (
     mapping,
     names_registry,
 )
+from ansible_collections.apiary.swarm.plugins.plugin_utils._context import Context, digest, pack
 
-# What has a meaning in a pattern of .dockerignore, as a regular expression (github.com/moby/patternmatcher).
-WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?|\[\^?[^\]]+\]|\\.|.")
-WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 DIGEST_LENGTH = 16
-# The keys of a build section that are honoured, and those that change where its layers come from and not what they are.
-HONOURED = {"context", "dockerfile", "args", "target", "network", "labels", "shm_size", "platforms"}
+# The keys of a build section that are honoured, what builders get of them, and those that change where its layers come from and not
+# what they are.
+HONOURED = {"context", "dockerfile", "dockerfile_inline", "args", "target", "network", "labels", "shm_size", "platforms"}
+SETTINGS = ("args", "target", "network", "labels", "shm_size", "platform")
 WITHOUT_EFFECT = {"cache_from", "cache_to", "no_cache", "pull", "provenance", "sbom"}
 # What only BuildKit understands, in a Dockerfile.
 BUILDKIT = re.compile(
@@ -106,56 +106,90 @@ def describe(project: str, service: str, base: str, build: dict[str, Any]) -> di
 
     :raises ComposeError: something is not there, or cannot be built.
     """
-    context = os.path.normpath(os.path.join(base, build.get("context") or "."))
-    dockerfile, target, args = build.get("dockerfile") or "Dockerfile", build.get("target") or "", build["args"]
+    context = context_of(base, build)
     platforms = as_list(build.get("platforms"))
-    refuse(service, build, dockerfile, platforms)
+    refuse(service, build, platforms)
     for option, what, path, there in (
-        ("context", "folder", context, os.path.isdir),
-        ("dockerfile", "file", os.path.join(context, dockerfile), os.path.isfile),
+        ("context", "folder", context.folder, os.path.isdir),
+        ("dockerfile", "file", context.dockerfile, os.path.isfile),
     ):
-        if not there(path):
+        if not there(path) and not (option == "dockerfile" and context.inline):
             raise ComposeError(
                 f"Could not build service '{service}': there is no {what} '{path}'. Correct build.{option} in its Compose file."
             )
-    others = {
+    settings = {
+        "args": build["args"],
+        "target": build.get("target") or "",
         "network": str(build.get("network") or ""),
         "labels": build["labels"],
         "shm_size": str(build.get("shm_size") or ""),
         "platform": str(platforms[0]) if platforms else "",
     }
-    digest = hashlib.sha256(repr((dockerfile, target, sorted(args.items()))).encode())
-    told = sorted((name, sorted(value.items()) if isinstance(value, dict) else value) for name, value in others.items() if value)
-    digest.update(repr(told).encode() if told else b"")
-    try:
-        for name in context_files(context, os.path.normpath(dockerfile)):
-            executable, content = read(os.path.join(context, name))
-            digest.update(repr((name, executable, len(content))).encode() + content)
-            if name == os.path.normpath(dockerfile) and BUILDKIT.search(content.decode("utf-8", "replace")):
-                cause = f"its Dockerfile '{dockerfile}' uses what only BuildKit understands, and the Engine's own builder builds"
-                advice = "Write it without, or build the image elsewhere and name it with image"
-                raise ComposeError(f"Could not build service '{service}': {cause}. {advice}.")
-    except OSError as error:
-        raise ComposeError(
-            f"Could not build service '{service}': '{error.filename}' in its context cannot be read ({error.strerror}). "
-            "Make it readable, or name it in .dockerignore."
-        ) from error
     # Registries know no capital letters.
-    repository, tag = f"{project}/{service}".lower(), digest.hexdigest()[:DIGEST_LENGTH]
+    repository = f"{project}/{service}".lower()
+    try:
+        tag = digest(context, disguised(repository, settings))[:DIGEST_LENGTH]
+        buildkit = bool(BUILDKIT.search(context.dockerfile_content().decode("utf-8", "replace")))
+    except OSError as error:
+        raise unreadable(service, error) from error
     return {
         "project": project,
         "service": service,
         "name": f"{repository}:{tag}",
         "repository": repository,
-        "context": context,
-        "dockerfile": dockerfile,
-        "args": args,
-        "target": target,
-        **others,
+        "context": context.folder,
+        "dockerfile": "" if context.inline else os.path.relpath(context.dockerfile, context.folder),
+        "dockerfile_inline": context.inline,
+        "buildkit": buildkit,
+        **settings,
     }
 
 
-def refuse(service: str, build: dict[str, Any], dockerfile: str, platforms: list[Any]) -> None:
+def context_of(base: str, build: dict[str, Any]) -> Context:
+    """Where the files of a build section are, in which paths are relative to a folder."""
+    folder = os.path.normpath(os.path.join(base, build.get("context") or "."))
+    return Context(folder, os.path.join(folder, build.get("dockerfile") or "Dockerfile"), str(build.get("dockerfile_inline") or ""))
+
+
+def pack_image(image: dict[str, Any], file: BinaryIO) -> str:
+    """Write the archive that is sent for an image; the name in it of the Dockerfile.
+
+    :raises ComposeError: a file cannot be read, or is not the one any more that the image's tag tells of.
+    """
+    context = context_of(image["context"], {**image, "context": "."})
+    settings = {name: image[name] for name in SETTINGS}
+    try:
+        tag = pack(context, disguised(image["repository"], settings), file)[:DIGEST_LENGTH]
+    except OSError as error:
+        raise unreadable(image["service"], error) from error
+    if image["name"] != f"{image['repository']}:{tag}":
+        cause = f"the files in '{image['context']}' are being changed"
+        raise ComposeError(f"Could not build service '{image['service']}': {cause}. Run again when they stay as they are.")
+    return context.inside
+
+
+def disguised(repository: str, settings: dict[str, Any]) -> Any:
+    """Settings for the digest that everybody sees as a tag: what the arguments are cannot be tried out quickly.
+
+    Those of an image are in its history, too, so that a password is in the wrong place there; but this is no reason to publish them.
+    """
+    args = repr(sorted(settings["args"].items())).encode()
+    hidden = hashlib.scrypt(args, salt=repository.encode(), n=2**14, r=8, p=1).hex() if settings["args"] else ""
+    return [
+        (name, hidden if name == "args" else sorted(value.items()) if isinstance(value, dict) else value)
+        for name, value in sorted(settings.items())
+    ]
+
+
+def unreadable(service: str, error: OSError) -> ComposeError:
+    """A file of a context cannot be read."""
+    return ComposeError(
+        f"Could not build service '{service}': '{error.filename}' in its context cannot be read ({error.strerror}). "
+        "Make it readable, or name it in .dockerignore."
+    )
+
+
+def refuse(service: str, build: dict[str, Any], platforms: list[Any]) -> None:
     """Refuse what would be passed over, or be something else than it says."""
     unknown = sorted(str(key) for key in build if key not in HONOURED | WITHOUT_EFFECT and build[key])
     if unknown:
@@ -164,85 +198,5 @@ def refuse(service: str, build: dict[str, Any], dockerfile: str, platforms: list
         advice = "Take it out, or build the image elsewhere and name it with image"
         raise ComposeError(f"Could not build service '{service}': {cause}. {advice}.")
     if len(platforms) > 1:
-        cause = f"build.platforms has {len(platforms)} platforms, and the Engine's own builder builds one"
+        cause = f"build.platforms has {len(platforms)} platforms, and an engine's store takes the image of one"
         raise ComposeError(f"Could not build service '{service}': {cause}. Leave one, or build the image elsewhere and name it with image.")
-    if os.path.normpath(dockerfile).startswith("..") or os.path.isabs(dockerfile):
-        cause = f"its Dockerfile '{dockerfile}' is outside of its context"
-        raise ComposeError(f"Could not build service '{service}': {cause}. Put it into the context, or widen build.context.")
-
-
-# -- the context
-class Rule(NamedTuple):
-    """A line of .dockerignore.
-
-    :ivar keeps: it begins with C(!), and takes back what earlier ones name.
-    """
-
-    pattern: re.Pattern[str]
-    keeps: bool
-
-
-def context_files(context: str, dockerfile: str) -> list[str]:
-    """Relative paths of the files and links of a build context, less those that .dockerignore names; the Dockerfile always counts."""
-    rules = ignore_rules(context)
-    keeps = any(rule.keeps for rule in rules)
-    found = []
-    for folder, folders, files in os.walk(context):
-        relative = os.path.relpath(folder, context)
-        paths = {name: os.path.normpath(os.path.join(relative, name)) for name in folders + files}
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        # In a folder that is ignored there may be something that a later line takes back.
-        folders[:] = sorted(name for name in folders if name not in links and (keeps or not ignored(paths[name], rules)))
-        for name in sorted(files + links):
-            full = os.path.join(folder, name)
-            if (os.path.isfile(full) or os.path.islink(full)) and not ignored(paths[name], rules):
-                found.append(paths[name])
-    return found if dockerfile in found else [dockerfile, *found]
-
-
-def ignored(path: str, rules: list[Rule]) -> bool:
-    """Whether the last line that names a path, or a folder that it is in, ignores it."""
-    verdict = False
-    for rule in rules:
-        if rule.keeps == verdict and any(rule.pattern.fullmatch(one) for one in with_parents(path)):
-            verdict = not rule.keeps
-    return verdict
-
-
-def with_parents(path: str) -> Iterator[str]:
-    """A relative path and the folders that it is in."""
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
-
-
-def ignore_rules(context: str) -> list[Rule]:
-    """The lines of .dockerignore; C(*) stays within one folder, C(**) does not."""
-    path = os.path.join(context, ".dockerignore")
-    if not os.path.isfile(path):
-        return []
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        patterns = [line.strip() for line in file if line.strip() and not line.startswith("#")]
-    rules = []
-    for pattern in patterns:
-        keeps = pattern.startswith("!")
-        normal = os.path.normpath(pattern.lstrip("!").strip().strip("/"))
-        rules.append(Rule(re.compile("".join(map(expression, WILDCARD.findall(normal)))), keeps))
-    return rules
-
-
-def expression(part: str) -> str:
-    """A part of a pattern as a regular expression."""
-    if part in WILDCARDS:
-        return WILDCARDS[part]
-    if part[0] == "[" and len(part) > 1:
-        return part
-    return re.escape(part[1:] if part[0] == "\\" and len(part) > 1 else part)
-
-
-def read(path: str) -> tuple[bool, bytes]:
-    """(executable, content) of a file; a link counts by what it says, as it is sent."""
-    if os.path.islink(path):
-        return False, os.fsencode(os.readlink(path))
-    with open(path, "rb") as file:
-        return bool(os.fstat(file.fileno()).st_mode & 0o100), file.read()

@@ -22,7 +22,7 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
     """What deploying will do.
 
     :param registry: the answer of registry_stack; None where there is to be no registry.
-    :param images: the answer of stack_images; None where nothing is built.
+    :param images: the answer of stack_images, with C(builds), what was predicted of its builds; None where nothing is built.
     :param stacks: stack name -> the answer of stack.
     :returns: data: C(registry) and C(images), whether there is anything to do, C(stacks), the names of those to deploy or to wait for.
     """
@@ -43,6 +43,7 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
             warnings.append("The registry does not run as it should; the run waits for it.")
     if images is not None:
         silent = "msg" in images
+        problems += [str(build["msg"]) for build in images.get("builds") or [] if "msg" in build]
         if silent and not data["registry"]:
             problems.append(str(images["msg"]))
         missing = images.get("missing") or []
@@ -105,8 +106,14 @@ def before_there_is_a_swarm(
             for image in built
         ]
     changes += [Change(SWARM, "stack", "deploy", name) for name in names]
+    warnings = [
+        f"Service '{image['service']}' of project '{image['project']}' needs BuildKit: its Dockerfile uses what the Engine's own builder "
+        "does not understand. Have docker-buildx on the host that builds."
+        for image in images
+        if image.get("buildkit")
+    ]
     data = {"registry": bool(registry), "images": bool(images), "stacks": [project["name"] for project in stacks]}
-    return Section(problems, [], changes, data)
+    return Section(problems, warnings, changes, data)
 
 
 def twice(stacks: list[dict[str, Any]]) -> list[str]:

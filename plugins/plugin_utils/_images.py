@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable
 
+from ansible.errors import AnsibleError
 from ansible_collections.apiary.swarm.plugins.plugin_utils._builds import builds_of, read_file
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import as_list
 
@@ -63,3 +64,18 @@ def decrypted(loader: Any) -> Callable[[str], bytes]:
             loader.cleanup_tmp_file(real)
 
     return read
+
+
+def finder(action: Any) -> Callable[[str], str]:
+    """Finds Compose files where the action of the stack looks for them. One that is nowhere keeps its name: reading it will say so.
+
+    :param action: an action plugin.
+    """
+
+    def find(path: str) -> str:
+        try:
+            return str(action._find_needle("files", path))
+        except AnsibleError:
+            return path
+
+    return find

@@ -51,10 +51,13 @@ def given(tmp_path_factory):
         "secrets": ["password"],
         "deploy": {**PLACE, "restart_policy": {"delay": "1s", "max_attempts": 2}},
     }
+    (folder / "context").mkdir()
+    dockerfile = f'FROM {IMAGE}\nARG TOKEN\nRUN test -n "$$TOKEN"\n'
+    build = {"context": "context", "dockerfile_inline": dockerfile, "args": {"TOKEN": "${PASSWORD}"}}
     compose = folder / "compose.yml"
     definition = {
         "version": "3.9",
-        "services": {"web": {**service, "env_file": "web.env"}},
+        "services": {"web": {**service, "env_file": "web.env"}, "built": {**service, "image": None, "build": build}},
         "secrets": {"password": {"file": "./password"}},
     }
     compose.write_text(json.dumps(definition), encoding="utf-8")

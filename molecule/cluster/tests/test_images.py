@@ -26,6 +26,16 @@ FROM $BASE
 COPY . /app
 RUN test -L /app/src/link && test -L /app/src/folder && test -f /app/src/folder/data && test ! -e /app/notes.md && test ! -e /app/.git
 """
+# What the Engine's own builder refuses.
+FOR_BUILDKIT = """\
+ARG BASE
+FROM $BASE
+RUN --mount=type=bind,source=src,target=/src <<EOF
+test -L /src/link
+test -f /src/app.py
+EOF
+COPY --link src /app/src
+"""
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +129,26 @@ def test_the_tag_follows_the_content(lab, project):
     assert image_plan(lab, project, SECOND) == ["build", "tag"]
     assert site(lab, project, SECOND)[0] > 0
     assert in_registry(lab, SECOND) != in_registry(lab, FIRST)
+
+
+def test_a_dockerfile_for_buildkit_is_refused_where_there_is_none_and_built_where_it_is(lab, project):
+    (project / "web.Dockerfile").write_text(FOR_BUILDKIT, encoding="utf-8")
+    definition = json.loads((project / "compose.yml").read_text(encoding="utf-8"))
+    definition["services"]["web"]["build"]["dockerfile"] = "../web.Dockerfile"
+    (project / "compose.yml").write_text(json.dumps(definition), encoding="utf-8")
+    builder = lab.host("worker1")
+    assert builder.run("docker buildx version").rc != 0, "this test begins without BuildKit"
+    before = lab.at_rest()
+    rc, _recap, text = lab.site("--tags", "images,stacks", "-e", options(project, SECOND), check=False)
+    assert rc != 0 and "this host has no docker buildx. Install docker-buildx" in " ".join(text.split()) and not lab.changes_since(before)
+    try:
+        builder.check_output("apt-get install --yes --no-install-recommends docker-buildx")
+        assert image_plan(lab, project, SECOND) == ["build", "tag"]
+        changes, text = site(lab, project, SECOND)
+        assert changes > 0 and "sending a context of" in text
+        assert image_plan(lab, project, SECOND) == [] and site(lab, project, SECOND)[0] == 0
+    finally:
+        builder.check_output("apt-get purge --yes docker-buildx")
 
 
 def test_the_story_ends_where_it_began(lab, project):

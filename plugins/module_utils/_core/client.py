@@ -169,8 +169,8 @@ def plain_error(message: str) -> str:
     return re.sub(r"rpc error: code = \w+ desc = ", "", message) + (f" ({codes[0]})" if codes else "")
 
 
-def connect(params: dict[str, Any]) -> Client:
-    """A client for the Engine of the connection options.
+def sdk(params: dict[str, Any]) -> Any:
+    """The Docker SDK's own client of the Engine of the connection options, C(docker.APIClient): for words whose answers come bit by bit.
 
     :raises EngineMissing: no SDK on this host, or no engine.
     :raises SwarmError: there is an engine, but no talking to it.
@@ -179,18 +179,23 @@ def connect(params: dict[str, Any]) -> Client:
         if not HAS_SDK:
             raise ImportError
         import docker
-        import requests
+        import requests  # noqa: F401
     except ImportError:
         raise EngineMissing(
             "Could not talk to the Docker Engine: the Docker SDK for Python is missing on this host. "
             "Install python3-docker, or let the role apiary.swarm.engine do it.",
             sdk=False,
         ) from None
-    host = params["docker_host"]
     try:
-        api = docker.APIClient(base_url=host, version="auto", timeout=params["timeout"])
+        return docker.APIClient(base_url=params["docker_host"], version="auto", timeout=params["timeout"])
     except docker.errors.DockerException as error:
-        raise connect_error(host, error, params["timeout"]) from error
+        raise connect_error(params["docker_host"], error, params["timeout"]) from error
+
+
+def connect(params: dict[str, Any]) -> Client:
+    """A client for the Engine of the connection options. Raises what C(sdk) raises."""
+    api, host = sdk(params), params["docker_host"]
+    import requests
 
     def transport(method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[int, dict[str, str], bytes]:
         try:

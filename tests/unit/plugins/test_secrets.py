@@ -21,6 +21,7 @@ SECRETS = {
     "daemon_config.options",
     "host_info.daemon",
     "host_info.daemon.options",
+    "image_build._controller_data",
     "registry_stack._controller_data",
     "registry_stack.environment",
     "stack._controller_data",

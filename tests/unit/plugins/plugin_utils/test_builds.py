@@ -3,14 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import io
+import json
 import os
 import socket
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.apiary.swarm.plugins.plugin_utils import _builds
-from ansible_collections.apiary.swarm.plugins.plugin_utils._builds import builds_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _builds, _context
+from ansible_collections.apiary.swarm.plugins.plugin_utils._builds import builds_of, pack_image
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list
 
 
@@ -62,6 +65,8 @@ def test_a_service_with_build_is_one_image(project: Path) -> None:
         "context": str(project / "web"),
         "dockerfile": "Dockerfile",
         "args": {},
+        "dockerfile_inline": "",
+        "buildkit": False,
         "target": "",
         "network": "",
         "labels": {},
@@ -269,12 +274,15 @@ def test_sockets_and_pipes_do_not_count(project: Path, monkeypatch: pytest.Monke
     [
         ("services: {web: {build: nowhere}}", "there is no folder '"),
         ("services: {web: {build: {context: web, dockerfile: Nope}}}", "there is no file '"),
-        ("services: {web: {build: {context: web, dockerfile: ../Dockerfile}}}", "its Dockerfile '../Dockerfile' is outside of its context"),
+        ("services: {web: {build: {context: web, dockerfile: ../Dockerfile}}}", "there is no file '"),
         ("services: {web: {build: {context: web, secrets: [a], ssh: [b]}}}", "build.secrets, build.ssh are not supported"),
-        ("services: {web: {build: {context: web, dockerfile_inline: FROM x}}}", "build.dockerfile_inline is not supported. Take it out"),
+        (
+            "services: {web: {build: {context: web, additional_contexts: {a: b}}}}",
+            "build.additional_contexts is not supported. Take it out",
+        ),
         (
             "services: {web: {build: {context: web, platforms: [linux/amd64, linux/arm64]}}}",
-            "has 2 platforms, and the Engine's own builder",
+            "has 2 platforms, and an engine's store takes the image of one",
         ),
         ("services: {web: {build: $NO}}", "the variable NO has no value"),
         ("services: {web: [", "while parsing a flow node"),
@@ -302,15 +310,15 @@ def test_a_compose_file_that_cannot_be_read_is_one_sentence(project: Path) -> No
 
 
 def test_a_file_of_the_context_that_cannot_be_read_is_one_sentence(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str) -> tuple[bool, bytes]:
+    def refuse(path: str) -> _context.Entry:
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr(_builds, "read", refuse)
+    monkeypatch.setattr(_context, "read", refuse)
     assert "Dockerfile' in its context cannot be read (Permission denied)" in refusal(project)
 
 
 @pytest.mark.parametrize(
-    ("text", "refused"),
+    ("text", "needed"),
     [
         ("FROM a\nRUN --mount=type=cache,target=/x make", True),
         ("FROM a\nrun --network=none make", True),
@@ -320,12 +328,16 @@ def test_a_file_of_the_context_that_cannot_be_read_is_one_sentence(project: Path
         ("FROM a\n# RUN --mount=type=cache make\nCOPY --chown=1 --from=b a b", False),
     ],
 )
-def test_what_only_buildkit_understands_is_refused_before_a_build(project: Path, text: str, refused: bool) -> None:
+def test_what_only_buildkit_understands_is_told(project: Path, text: str, needed: bool) -> None:
     write(project / "web" / "Dockerfile", text)
-    if refused:
-        assert "its Dockerfile 'Dockerfile' uses what only BuildKit understands" in refusal(project)
-    else:
-        assert build(project)["name"]
+    assert build(project)["buildkit"] is needed
+    (project / "web" / "Dockerfile").unlink()
+    assert (
+        build(project, json.dumps({"services": {"web": {"build": {"context": "web", "dockerfile_inline": text.replace("$", "$$")}}}}))[
+            "buildkit"
+        ]
+        is needed
+    )
 
 
 def test_what_the_builder_can_do_is_handed_on_and_counts(project: Path) -> None:
@@ -368,3 +380,64 @@ def test_compose_files_are_read_as_the_caller_does(project: Path) -> None:
 def test_the_tag_that_a_compose_file_gives_is_known(project: Path, image: str, tag: str) -> None:
     files = ["services: {web: {build: web, image: 'x:0'}, db: {image: 'db:1'}}", f"services: {{web: {{image: '{image}'}}}}"]
     assert build(project, *files, env={"VERSION": 2})["tag"] == tag
+
+
+# -- what is sent
+def sent(image: dict[str, Any]) -> tuple[str, dict[str, tarfile.TarInfo], dict[str, bytes]]:
+    """The name of the Dockerfile in the archive, its members and their content."""
+    file = io.BytesIO()
+    dockerfile = pack_image(image, file)
+    file.seek(0)
+    with tarfile.open(fileobj=file, mode="r:gz") as archive:
+        members = {member.name: member for member in archive}
+        return dockerfile, members, {name: archive.extractfile(one).read() for name, one in members.items() if one.isfile()}  # type: ignore[union-attr]
+
+
+def test_what_counts_is_what_is_sent(project: Path) -> None:
+    web = project / "web"
+    write(web / ".dockerignore", "*.md\nDockerfile")
+    write(web / "notes.md", "x")
+    write(web / "deep" / "run.sh", "#!/bin/sh").chmod(0o700)
+    (web / "link").symlink_to("deep")
+    (web / "empty").mkdir()
+    os.utime(web / "app.py", (1, 77))
+    dockerfile, members, contents = sent(build(project))
+    assert dockerfile == "Dockerfile" and sorted(members) == [".dockerignore", "Dockerfile", "app.py", "deep/run.sh", "link"]
+    assert contents["Dockerfile"] == b"FROM scratch" and members["app.py"].mtime == 77
+    assert (members["deep/run.sh"].mode, members["app.py"].mode) == (0o755, 0o644)
+    assert members["link"].issym() and members["link"].linkname == "deep"
+    assert {(one.uid, one.gid, one.uname) for one in members.values()} == {(0, 0, "")}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dockerfile": "../docker/web.Dockerfile"}, {"dockerfile_inline": "FROM elsewhere"}, {"dockerfile": "$WHERE/docker/web.Dockerfile"}],
+    ids=["outside", "inline", "absolute"],
+)
+def test_a_dockerfile_that_is_not_in_the_context_is_sent_with_it(project: Path, options: dict[str, str]) -> None:
+    write(project / "docker" / "web.Dockerfile", "FROM elsewhere")
+    image = build(project, json.dumps({"services": {"web": {"build": {"context": "web", **options}}}}), env={"WHERE": str(project)})
+    dockerfile, members, contents = sent(image)
+    assert contents[dockerfile] == b"FROM elsewhere" and sorted(members) == [dockerfile, "Dockerfile", "app.py"]
+    assert image["name"] != build(project)["name"]
+
+
+def test_a_dockerfile_may_have_an_ignore_file_of_its_own(project: Path) -> None:
+    write(project / "web" / ".dockerignore", "app.py")
+    write(project / "web" / "Dockerfile.dockerignore", "nothing")
+    assert "app.py" in sent(build(project))[1]
+
+
+def test_files_that_change_meanwhile_are_not_built_under_the_old_tag(project: Path) -> None:
+    image = build(project)
+    write(project / "web" / "app.py", "print(2)")
+    with pytest.raises(ComposeError, match="the files in '.*' are being changed. Run again when they stay as they are"):
+        pack_image(image, io.BytesIO())
+
+
+def test_arguments_are_not_told_by_the_tag_in_a_way_that_is_quickly_tried(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    digest = _context.digest
+    monkeypatch.setattr(_builds, "digest", lambda context, settings: seen.append(settings) or digest(context, settings))
+    build(project, "services: {web: {build: {context: web, args: {PIN: '4711'}}}}")
+    assert "4711" not in repr(seen) and "args" in repr(seen)
