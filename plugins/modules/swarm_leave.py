@@ -26,6 +26,12 @@ options:
       - Where all is well it makes no difference.
     type: bool
     default: false
+  leaving:
+    description:
+      - NodeIDs of all nodes that leave now. O(force) then costs nobody else a quorum, for it is only used where no manager would stay that
+        is reachable and not one of them. Where one would, a manager that cannot be demoted fails the task, and stays.
+    type: list
+    elements: str
   wait_timeout:
     description:
       - How long to wait for each step, in seconds.
@@ -58,7 +64,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import Converge, execute
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError, could_not
-from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import patiently, wait_until
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import quorum
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import (
     change_node,
@@ -75,6 +81,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership imp
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "force": {"type": "bool", "default": False},
+    "leaving": {"type": "list", "elements": "str"},
     "wait_timeout": {"type": "int", "default": 120},
 }
 ACTION = "leave the swarm with host '{}'"
@@ -115,11 +122,35 @@ def refusal(info: dict[str, Any], client: Client) -> str | None:
     return quorum.demotion_refusal(quorum.members_of(client.nodes()), swarm["NodeID"])
 
 
-def leave_in_order(client: Client, node_id: str, name: str, timeout: float) -> None:
-    """A manager drains and demotes itself before it leaves."""
-    change_node(client, node_id, {"Availability": "drain"})
-    wait_until_empty(client, node_id, name, timeout)
-    demote_self(client, node_id, name, timeout)
+def may_force(params: dict[str, Any], client: Client, node_id: str | None) -> bool:
+    """Whether this manager may leave whatever it costs: there is nobody alive whom it would cost something, or nobody asks."""
+    if not params["force"] or params["leaving"] is None:
+        return bool(params["force"])
+    try:
+        members = quorum.members_of(patiently(client.nodes, params["wait_timeout"]))
+    except SwarmError:
+        return True  # there is no quorum any more
+    return not [one for one in members if one.reachable and one.id not in (node_id, *params["leaving"])]
+
+
+def leave_in_order(params: dict[str, Any], client: Client, node_id: str, name: str) -> bool:
+    """A manager drains and demotes itself before it leaves; whether that was done, or it may leave without."""
+    timeout = params["wait_timeout"]
+    try:
+        patiently(lambda: change_node(client, node_id, {"Availability": "drain"}), timeout)
+        wait_until_empty(client, node_id, name, timeout)
+    except SwarmError:
+        if not params["force"]:
+            raise  # what runs there still ends with its membership
+    try:
+        # The one before may have been the leader, and the others have none for a moment.
+        patiently(lambda: demote_self(client, node_id, name, timeout), timeout)
+    except SwarmError:
+        # Managers that leave at the same time may each have been allowed to, and find themselves the last one.
+        if not may_force(params, client, node_id):
+            raise
+        return False
+    return True
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
@@ -128,21 +159,16 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
     def observe() -> tuple[Any, Context]:
         info = settled_info(client, params["wait_timeout"])
         reason = refusal(info, client)
-        if reason and not params["force"]:
-            raise could_not(ACTION.format(host_name(info)), reason, "Put that right first, or set force to leave whatever it costs")
+        if reason and not may_force(params, client, info["Swarm"].get("NodeID")):
+            other = "let the other managers leave, too" if params["force"] else "set force to leave whatever it costs"
+            raise could_not(ACTION.format(host_name(info)), reason, f"Put that right first, or {other}")
         forced = bool(reason) or info["Swarm"]["LocalNodeState"] != "active"
         return current_state(info), Context(info["Swarm"].get("NodeID") or None, host_name(info), forced)
 
     def apply(before: Any, _after: Any, context: Context) -> None:
         timeout, forced = params["wait_timeout"], context.forced
         if before["role"] == "manager" and not forced:
-            try:
-                leave_in_order(client, str(context.node_id), context.name, timeout)
-            except SwarmError:
-                # Managers that leave at the same time may each have been allowed to, and find themselves the last one.
-                if not params["force"]:
-                    raise
-                forced = True
+            forced = not leave_in_order(params, client, str(context.node_id), context.name)
         client.swarm_leave(force=forced)
         wait_until(
             client.info,

@@ -76,6 +76,8 @@ class Swarm:
         self.nodes: dict[str, dict[str, Any]] = {}
         self.engines: dict[str, Engine] = {}
         self.tasks: list[dict[str, Any]] = []
+        # Tasks that drained nodes go on with, because they are given so long to stop.
+        self.endless_tasks = False
         self.service_list: list[dict[str, Any]] = []
         self.conflicts: list[Callable[[], None]] = []
         self.unlock_key = ""
@@ -112,7 +114,7 @@ class Swarm:
                 node["ManagerStatus"] = {"Reachability": reachable, "Addr": f"{node['Status']['Addr']}:2377"}
                 if not leader:
                     node["ManagerStatus"]["Leader"] = leader = True
-            if node["Spec"]["Availability"] == "drain":
+            if node["Spec"]["Availability"] == "drain" and not self.endless_tasks:
                 self.tasks = [task for task in self.tasks if task["NodeID"] != node_id]
             if node_id in self.engines:
                 self.engines[node_id].write_files()
@@ -255,6 +257,8 @@ class Engine:
         if parts == ["create"]:
             return {"ID": self.swarm.add_config(body["Name"], body["Labels"], body["Data"])}
         if method == "DELETE":
+            if parts[0] not in configs:
+                raise Refused(404, f"config {parts[0]} not found")
             del configs[parts[0]]
             return None
         self.swarm.check_version(configs[parts[0]]["Version"]["Index"], query["version"])

@@ -63,6 +63,33 @@ def test_manager_that_becomes_the_last_one_while_it_leaves_stays_unless_forced(m
         assert manager.state == "active"
 
 
+def test_no_manager_costs_those_that_stay_their_quorum_while_others_leave(manager: Engine, swarm: Swarm) -> None:
+    """Also where its tasks do not end in time, as with a long stop grace period."""
+    leaving = ["id-m1", "id-m2"]
+    swarm.tasks = [{"ID": "t", "NodeID": "id-m1", "ServiceID": "s", "Status": {"State": "running"}}]
+    swarm.endless_tasks = True
+    assert run_module(swarm_leave, manager, {"force": True, "leaving": leaving, "wait_timeout": 1})["changed"]
+    assert swarm.nodes["id-m1"]["Spec"]["Role"] == "worker", "it is no dead member of raft"
+
+
+def test_a_manager_that_cannot_be_demoted_stays_where_another_one_does(manager: Engine, swarm: Swarm) -> None:
+    swarm.nodes["id-m2"]["ManagerStatus"]["Reachability"] = "unreachable"
+    with pytest.raises(SwarmError, match="1 of the 2 other managers would be reachable.* or let the other managers leave, too"):
+        run_module(swarm_leave, manager, {"force": True, "leaving": ["id-m1", "id-m2"]})
+    assert manager.writes == []
+    assert run_module(swarm_leave, manager, {"force": True, "leaving": ["id-m1", "id-m2", "id-m3"]})["changed"]
+
+
+def test_a_manager_that_cannot_be_demoted_at_last_stays_too(manager: Engine, swarm: Swarm) -> None:
+    def another_one_dies() -> None:
+        swarm.nodes["id-m2"]["ManagerStatus"]["Reachability"] = "unreachable"
+
+    swarm.interrupted_by(another_one_dies)
+    with pytest.raises(SwarmError, match="1 of the 2 other managers would be reachable"):
+        run_module(swarm_leave, manager, {"force": True, "leaving": ["id-m1"]})
+    assert manager.state == "active"
+
+
 def test_last_manager_stays_unless_forced(manager: Engine, swarm: Swarm) -> None:
     for name in ("m2", "m3"):
         swarm.nodes[f"id-{name}"]["Spec"]["Role"] = "worker"
