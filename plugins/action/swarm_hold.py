@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import wait_until
+from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import passes, wait_until
 from ansible_collections.apiary.swarm.plugins.plugin_utils._owner import is_dead, owner
 from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import show
 
@@ -32,7 +32,12 @@ class ActionModule(ActionBase):
         def ask() -> dict[str, Any]:
             answer = self._execute_module(module_name="apiary.swarm.swarm_hold", module_args=arguments, task_vars=task_vars)
             other = answer.get("holder") or ""
-            if answer.get("held", True) or answer.get("failed"):
+            if no_answer(answer):
+                # The other run may have taken away the leader just now, or the manager that is asked.
+                if told or passes(str(answer.get("msg", ""))):
+                    raise SwarmError(str(answer.get("msg", "")))
+                return answer
+            if answer["held"]:
                 return answer
             if is_dead(other):
                 arguments["from_owner"] = other
@@ -44,7 +49,7 @@ class ActionModule(ActionBase):
         try:
             answer = wait_until(
                 ask,
-                lambda answer: answer.get("held", True) or answer.get("failed") or bool(self._task.check_mode),
+                lambda answer: no_answer(answer) or answer["held"] or bool(self._task.check_mode),
                 "hold the swarm",
                 limit,
                 ADVICE,
@@ -53,3 +58,8 @@ class ActionModule(ActionBase):
         except SwarmError as error:
             return {**result, "failed": True, "msg": str(error), "held": False}
         return {**result, **answer, "waited": bool(told)}
+
+
+def no_answer(answer: dict[str, Any]) -> bool:
+    """The manager could not be asked, or could not say."""
+    return bool(answer.get("failed") or answer.get("unreachable") or "held" not in answer)

@@ -16,7 +16,9 @@ description:
   - The hold is the config C(apiary.swarm.hold) of the swarm, with its owner and its end in labels. The managers see to it that only one
     run creates it, or takes it over.
   - A hold whose time is over may be taken over, and so may one of a run on the same controller whose process has ended.
-  - Who holds it already goes on holding it. It lasts until it is let go with O(state=absent), which leaves the hold of another alone.
+  - Who holds it already goes on holding it, and has the whole time again once half of it is over. Ask again before each step that must not
+    be taken without it. Where another run has taken over a hold that was not renewed in time, the task fails.
+  - O(state=absent) lets it go, and leaves the hold of another alone.
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes
@@ -37,9 +39,10 @@ options:
     default: present
   expires:
     description:
-      - After how many seconds others may take a hold over that was not let go.
+      - After how many seconds others may take a hold over that was neither renewed nor let go. Longer than any step takes, and shorter than
+        O(wait_timeout), so that the hold of a run that was killed does not end the next one.
     type: int
-    default: 1800
+    default: 900
   from_owner:
     description:
       - Take the hold over from this owner, who is known to be gone.
@@ -48,7 +51,7 @@ options:
     description:
       - How long to wait for another run to let go, in seconds.
     type: int
-    default: 900
+    default: 1200
 notes:
   - Run it on a manager in control of the swarm.
 seealso:
@@ -90,7 +93,7 @@ waited:
 """
 
 import base64
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
@@ -101,9 +104,9 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import E
 OPTIONS: dict[str, dict[str, Any]] = {
     "owner": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "expires": {"type": "int", "default": 1800},
+    "expires": {"type": "int", "default": 900},
     "from_owner": {"type": "str"},
-    "wait_timeout": {"type": "int", "default": 900},
+    "wait_timeout": {"type": "int", "default": 1200},
 }
 NAME = "apiary.swarm.hold"
 OWNER = "apiary.swarm.owner"
@@ -112,11 +115,23 @@ UNTIL = "apiary.swarm.until"
 CONTENT = base64.b64encode(b"One run at a time. The labels say whose.\n").decode()
 
 
-def observe(client: Client) -> tuple[str | None, dict[str, Any]]:
-    """(who holds the swarm, the config that says so)."""
+class Hold(NamedTuple):
+    """Whose the swarm is.
+
+    :ivar fresh: it need not be renewed yet.
+    """
+
+    holder: str | None
+    fresh: bool = True
+
+
+def observe(client: Client, params: dict[str, Any]) -> tuple[Hold, dict[str, Any]]:
+    """(whose the swarm is, the config that says so)."""
     listed = client.call("read the hold of the swarm", "GET", "/configs", {"filters": {"name": {NAME: True}}}) or []
     found: dict[str, Any] = next((one for one in listed if one["Spec"]["Name"] == NAME), {})
-    return (labels(found).get(OWNER, "somebody") if found else None), found
+    if not found:
+        return Hold(None), found
+    return Hold(labels(found).get(OWNER, "somebody"), seconds_left(found) > params["expires"] / 2), found
 
 
 def labels(config: dict[str, Any]) -> dict[str, str]:
@@ -132,31 +147,31 @@ def seconds_left(config: dict[str, Any]) -> int:
         return 0
 
 
-def desired(holder: str | None, config: dict[str, Any], params: dict[str, Any]) -> str | None:
-    """Who holds the swarm then."""
+def desired(hold: Hold, config: dict[str, Any], params: dict[str, Any]) -> Hold:
+    """Whose it is then."""
+    mine = hold.holder == params["owner"]
     if params["state"] == "absent":
-        return None if holder == params["owner"] else holder
-    free = holder is None or holder == params["from_owner"] or not seconds_left(config)
-    return params["owner"] if free else holder
+        return Hold(None) if mine else hold
+    free = hold.holder in (None, params["from_owner"]) or not seconds_left(config)
+    return Hold(params["owner"]) if free or mine else hold
 
 
 def write(client: Client, config: dict[str, Any], params: dict[str, Any]) -> None:
-    """Create, take over or let go.
+    """Create, renew, take over or let go.
 
-    :raises SwarmConflict: another run was quicker.
+    :raises SwarmConflict: another run was quicker, or another host of this one.
     """
-    if params["state"] == "absent":
-        client.call("let the swarm go", "DELETE", f"/configs/{config['ID']}")
-        return
-    # Of a config that is there the labels alone can be changed.
-    data = (config.get("Spec") or {}).get("Data") or CONTENT
-    spec = {"Name": NAME, "Labels": {OWNER: params["owner"], UNTIL: f"{wait.now() + params['expires']:.0f}"}, "Data": data}
-    if config:
-        path, query = f"/configs/{config['ID']}/update", {"version": config["Version"]["Index"]}
-    else:
-        path, query = "/configs/create", {}
     try:
-        client.call("hold the swarm", "POST", path, query, spec)
+        if params["state"] == "absent":
+            client.call("let the swarm go", "DELETE", f"/configs/{config['ID']}")
+            return
+        # Of a config that is there the labels alone can be changed.
+        data = (config.get("Spec") or {}).get("Data") or CONTENT
+        spec = {"Name": NAME, "Labels": {OWNER: params["owner"], UNTIL: f"{wait.now() + params['expires']:.0f}"}, "Data": data}
+        if config:
+            client.call("hold the swarm", "POST", f"/configs/{config['ID']}/update", {"version": config["Version"]["Index"]}, spec)
+        else:
+            client.call("hold the swarm", "POST", "/configs/create", None, spec)
     except EngineError as error:
         if error.status in (404, 409):
             raise SwarmConflict("hold the swarm", error.status, error.message) from error
@@ -168,17 +183,17 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
     if not params["owner"]:
         raise could_not("hold the swarm", "nobody is named as its owner", "Give owner")
     outcome = converge(
-        lambda: observe(client),
-        lambda holder, config: desired(holder, config, params),
+        lambda: observe(client, params),
+        lambda hold, config: desired(hold, config, params),
         lambda _before, _after, config: write(client, config, params),
     )
-    held = outcome.after == params["owner"] if params["state"] == "present" else outcome.after != params["owner"]
+    holder = outcome.after.holder
     return {
         "changed": outcome.changed,
-        "diff": {"before": {"holder": outcome.before}, "after": {"holder": outcome.after}},
-        "held": held,
-        "holder": outcome.after,
-        "seconds_left": params["expires"] if outcome.changed and outcome.after else seconds_left(outcome.context),
+        "diff": {"before": {"holder": outcome.before.holder}, "after": {"holder": holder}},
+        "held": (holder == params["owner"]) is (params["state"] == "present"),
+        "holder": holder,
+        "seconds_left": params["expires"] if outcome.changed and holder else seconds_left(outcome.context),
         "waited": False,
     }
 

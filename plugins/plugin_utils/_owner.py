@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import re
 import socket
 
-OWNER = re.compile(r".+@(?P<host>\S+) \(process (?P<process>\d+)\)\Z")
+OWNER = re.compile(r".+@\S+ \(process (?P<process>\d+), (?P<place>[0-9a-f]+)-(?P<began>\d+)\)\Z")
+# What tells the processes of one boot of one machine, or of one container on it, from all others of the same numbers.
+PLACE = ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid")
 
 
 def user() -> str:
@@ -22,19 +25,37 @@ def user() -> str:
 
 
 def owner() -> str:
-    """This run: C(alice@controller (process 4711\\)), the process being ansible-playbook, whose worker this is."""
-    return f"{user()}@{socket.gethostname()} (process {os.getppid()})"
+    """This run: C(alice@controller (process 4711, 5f3a9c2e-8812\\)), the process being ansible-playbook, whose worker this is.
+
+    Hosts may share a name, and containers number their processes from 1 on, so that what follows the number tells them apart.
+    """
+    process = os.getppid()
+    return f"{user()}@{socket.gethostname()} (process {process}, {place()}-{began(process) or 0})"
+
+
+def place() -> str:
+    """Where processes have their numbers."""
+    boot, names = PLACE
+    try:
+        with open(boot, encoding="ascii") as file:
+            known = f"{file.read().strip()} {os.stat(names).st_ino}"
+    except OSError:  # no Linux
+        known = socket.gethostname()
+    return hashlib.sha256(known.encode()).hexdigest()[:12]
+
+
+def began(process: int) -> int | None:
+    """When a process was started, in ticks since the boot (proc(5\\), field 22); None where there is none of that number."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def is_dead(text: str) -> bool:
-    """Whether a run has ended. Only of one on this controller that can be known."""
+    """Whether a run has ended. Only of one with the processes of which this one is can that be known."""
     found = OWNER.match(text)
-    if not found or found["host"] != socket.gethostname():
+    if not found or found["place"] != place() or not os.path.isdir("/proc/self"):
         return False
-    try:
-        os.kill(int(found["process"]), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except OSError:
-        return False
-    return False
+    return began(int(found["process"])) != int(found["began"])

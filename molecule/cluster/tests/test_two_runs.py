@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 
+from ansible_collections.apiary.swarm.plugins.plugin_utils._owner import place
 from stories import MANAGERS, PATIENCE, ROOT, Watch
 
 ULIMITS = {"nofile": {"Name": "nofile", "Hard": 4096, "Soft": 4096}}
@@ -69,7 +70,7 @@ def test_a_run_that_holds_for_too_long_is_named_and_nothing_is_restarted(lab):
 
 
 def test_a_run_that_died_on_this_controller_holds_up_nobody(lab):
-    held_by(lab, f"me@{socket.gethostname()} (process {2**22 + 1})", 10 * PATIENCE)
+    held_by(lab, f"me@{socket.gethostname()} (process {2**22 + 1}, {place()}-1)", 10 * PATIENCE)
     _rc, recap, text = lab.site("--tags", "engine", "-e", CHANGE)
     assert "Waiting for " not in text and not holds(lab)
     assert [name for name, counts in recap.items() if counts["changed"]] == MANAGERS

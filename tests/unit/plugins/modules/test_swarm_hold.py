@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import os
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.plugins.action import ActionBase
+from ansible_collections.apiary.swarm.plugins.action import swarm_hold as action
 from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.modules import swarm_hold
@@ -71,10 +74,67 @@ def test_a_worker_cannot_hold_a_swarm(worker: Engine) -> None:
         hold(worker)
 
 
-def test_a_run_is_known_to_be_dead_on_its_own_controller_alone() -> None:
-    here = socket.gethostname()
-    assert not _owner.is_dead(_owner.owner())
-    assert not _owner.is_dead(f"me@{here} (process {os.getpid()})")
-    assert _owner.is_dead(f"me@{here} (process {2**30})")
-    assert not _owner.is_dead(f"me@elsewhere.{here} (process {2**30})")
-    assert not _owner.is_dead("somebody")
+def test_whoever_holds_it_has_the_whole_time_again_once_half_of_it_is_over(manager: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = wait.now()
+    monkeypatch.setattr(wait, "now", lambda: now)
+    hold(manager, expires=100)
+    monkeypatch.setattr(wait, "now", lambda: now + 40)
+    assert hold(manager, expires=100) == (False, True, ALICE)
+    monkeypatch.setattr(wait, "now", lambda: now + 60)
+    assert run_module(swarm_hold, manager, {"owner": ALICE, "expires": 100})["seconds_left"] == 100
+    monkeypatch.setattr(wait, "now", lambda: now + 120)
+    assert hold(manager, BOB, expires=100) == (False, False, ALICE), "it was renewed"
+    monkeypatch.setattr(wait, "now", lambda: now + 161)
+    assert hold(manager, BOB, expires=100) == (True, True, BOB)
+    assert hold(manager, expires=100) == (False, False, BOB), "who was too slow gets to know it"
+
+
+def test_hosts_of_one_run_that_let_go_at_once_do_not_disturb_each_other(manager: Engine, swarm: Swarm) -> None:
+    hold(manager)
+    swarm.interrupted_by(swarm.configs.clear)
+    assert hold(manager, state="absent") == (False, True, None) and swarm.configs == {}
+
+
+def test_a_run_is_known_to_be_dead_by_those_who_can_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, here = _owner.owner(), _owner.place()
+    assert not _owner.is_dead(mine)
+    assert not _owner.is_dead(f"me@here (process {os.getpid()}, {here}-{_owner.began(os.getpid())})")
+    assert _owner.is_dead(f"me@here (process {os.getpid()}, {here}-1)"), "another process has its number now"
+    assert _owner.is_dead(f"me@here (process {2**30}, {here}-1)")
+    assert not _owner.is_dead(f"me@{socket.gethostname()} (process {2**30}, aa-1)"), "a container on this host"
+    assert not _owner.is_dead(f"me@{socket.gethostname()} (process {2**30})") and not _owner.is_dead("somebody")
+    monkeypatch.setattr(_owner, "PLACE", ("/nowhere", "/nowhere"))
+    assert not _owner.is_dead(mine) and _owner.owner() != mine
+
+
+class Asked:
+    """The action, with what the module answers in turn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: dict[str, Any]) -> None:
+        self.answers = list(answers)
+        self.shown: list[str] = []
+        monkeypatch.setattr(wait, "sleep", lambda seconds: None)
+        monkeypatch.setattr(action, "show", lambda display, line: self.shown.append(line))
+        monkeypatch.setattr(ActionBase, "run", lambda *_given: {})
+        self.action = action.ActionModule.__new__(action.ActionModule)
+        self.action._task = SimpleNamespace(args={"wait_timeout": 5}, check_mode=False)
+        self.action._display = None
+        self.action._execute_module = lambda **_given: self.answers.pop(0)
+
+    def result(self) -> dict[str, Any]:
+        """Of the task."""
+        return self.action.run()
+
+
+def test_a_run_that_waits_goes_on_while_the_other_one_restarts_the_leader(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = {"held": False, "holder": BOB, "seconds_left": 9}
+    silent = [{"failed": True, "msg": "Could not read the hold of the swarm: no leader"}, {"unreachable": True, "msg": "ssh"}]
+    asked = Asked(monkeypatch, theirs, *silent, theirs, {"held": True, "holder": ALICE, "changed": True})
+    result = asked.result()
+    assert result["held"] and result["waited"] and asked.shown == [f"Waiting for {BOB}, who holds the swarm for up to 9 s"]
+
+
+def test_a_manager_that_cannot_hold_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Asked(monkeypatch, {"failed": True, "msg": "This node is not a swarm manager"}).result()["failed"]
+    passing = {"failed": True, "msg": "The swarm does not have a leader"}
+    assert Asked(monkeypatch, passing, {"held": True, "holder": ALICE}).result() == {"held": True, "holder": ALICE, "waited": False}
