@@ -10,7 +10,7 @@ import os
 from typing import Any, Callable
 
 from ansible import constants as C
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.color import stringc
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section, joined
@@ -56,9 +56,11 @@ class ActionModule(ActionBase):
             if not sections:
                 sections = self._hosts(parts, options, variables)
             if options["partial"]:
-                return {**result, "changed": False, **partial(sections)}
-            sections["deployed"] = Section(self._refused(parts, variables), [], [], {})
-            sections["deployments"] = self._deployments(parts, variables, sections.get("cluster"))
+                return {**result, "changed": False, **partial(sections), "parts": parts}
+            refused = self._refused(parts, variables)
+            sections["deployed"] = Section(refused, [], [], {})
+            # What deploying would change can only be said of variables that are what they should be.
+            sections["deployments"] = Section([], [], [], {}) if refused else self._deployments(parts, variables, sections.get("cluster"))
         except (AnsibleError, ComposeError) as error:
             return {**result, "failed": True, "msg": str(error)}
         whole = joined(list(sections.values()))
@@ -138,8 +140,11 @@ class ActionModule(ActionBase):
         if not path:
             return
         content = json.dumps({"changes": [change._asdict() for change in whole.changes], "warnings": whole.warnings}, indent=2, default=str)
-        with open(os.open(os.path.expanduser(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(content + "\n")
+        try:
+            with open(os.open(os.path.expanduser(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(content + "\n")
+        except OSError as error:
+            raise AnsibleActionFail(f"Could not write the plan to '{path}': {error.strerror}. Correct plan_file.") from error
 
 
 def answered(answer: Any) -> Any:

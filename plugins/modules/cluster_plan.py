@@ -134,6 +134,11 @@ groups:
   type: list
   elements: dict
   returned: success
+parts:
+  description: The parts that the tags of this run ask for, without those that are skipped.
+  type: list
+  elements: str
+  returned: with O(partial=true)
 sections:
   description: The parts as they are so far.
   type: dict

@@ -9,13 +9,14 @@ from typing import Any, Callable
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Change, Section
 
-# Each part of the plan, in the order in which it is done, with the tags of site.yml that ask for it.
+# Each part of the plan, in the order in which it is done, with the tags that ask for it. Its plays in site.yml run always, and have the
+# part's own name for a tag, by which it is left out.
 PARTS: dict[str, tuple[str, ...]] = {
     "preflight": ("preflight", "engine", "cluster", "registry", "images", "stacks"),
-    "tls": ("engine", "registry"),
+    "tls": ("tls", "engine", "registry"),
     "engine": ("engine",),
     "cluster": ("cluster", "registry", "images", "stacks"),
-    "archives": ("registry", "images", "stacks"),
+    "archives": ("archives", "registry", "images", "stacks"),
     "registry": ("registry", "images", "stacks"),
     "images": ("images", "stacks"),
     "stacks": ("stacks",),
@@ -33,7 +34,7 @@ def parts_of(run_tags: list[str], skip_tags: list[str], parts: list[str]) -> lis
     return [
         part
         for part, tags in PARTS.items()
-        if part in parts and (everything or set(tags) & set(run_tags)) and part not in skip_tags and not {"all", "tagged"} & set(skip_tags)
+        if part in parts and (everything or set(tags) & set(run_tags)) and not {part, "all", "tagged"} & set(skip_tags)
     ]
 
 

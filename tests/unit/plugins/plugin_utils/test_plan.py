@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Change, Section
 from ansible_collections.apiary.swarm.plugins.plugin_utils import _plan
 
@@ -62,3 +65,14 @@ def test_groups_are_listed_by_host() -> None:
         {"host": "m1", "groups": ["swarm_act_engine", "swarm_control"]},
         {"host": "w1", "groups": ["swarm_act_engine"]},
     ]
+
+
+def test_a_part_is_left_out_by_its_own_name_and_nothing_else_is() -> None:
+    """The plan knows what a run is about, and says it by groups: tags of Ansible would leave out what others need."""
+    folder = Path(__file__).parents[4] / "playbooks"
+    plays = [play for name in ("plan_cluster.yml", "site.yml") for play in yaml.safe_load((folder / name).read_text(encoding="utf-8"))]
+    tagged = [item for play in plays for item in (play, *play.get("roles", []), *play.get("tasks", [])) if "tags" in item]
+    assert all(set(play["tags"]) <= {"always", *_plan.PARTS} for play in tagged)
+    assert all("always" in play["tags"] for play in plays if play["name"] != "Look and plan")
+    assert {tag for play in tagged for tag in play["tags"]} == {"always", *_plan.PARTS} - {"preflight"}
+    assert [tag for play in tagged if len(set(play["tags"]) - {"always"}) > 1 for tag in play["tags"]] == []
