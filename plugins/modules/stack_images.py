@@ -17,8 +17,8 @@ description:
     and all other settings), so an image with that tag in the registry need not be built again.
   - Of C(build) the keys C(context), C(dockerfile), C(dockerfile_inline), C(args), C(target), C(network), C(labels), C(shm_size) and one of
     C(platforms) are honoured. Those for caches, C(pull), C(provenance) and C(sbom) are passed over, and all others fail the task.
-  - Files that C(.dockerignore) names do not count, by the rules of docker's own command, nor do empty folders. Links count by what they say.
-    A Dockerfile may have a C(.dockerignore) of its own, called like itself with that ending.
+  - Files that C(.dockerignore) names do not count, by the rules of docker's own command, nor do empty folders. Links count by what they
+    say. A Dockerfile may have a C(.dockerignore) of its own, called like itself with that ending.
   - Where a service has C(build) and an C(image) with a tag, the registry gets the image under that name, too (RV(untagged)); what stands
     there as the registry is replaced by O(registry). The stack itself names the image by its digest, so that a tag that moves replaces no
     task by itself.

@@ -101,7 +101,7 @@ def with_buildkit(build: Build, docker: str, host: str, environment: dict[str, s
     """Build into the Engine's store.
 
     :param host: where the Engine listens.
-    :param environment: what of this host's environment the command gets. The arguments' values go there, too: no list of processes has them.
+    :param environment: what of this host's environment the command gets. Values of arguments go there, too: no list of processes has them.
     """
     command = [docker, "--host", host, "buildx", "build", "--builder", "default", "--load", "--progress", "plain"]
     command += ["--tag", build.image, "--file", build.dockerfile]
