@@ -91,7 +91,8 @@ class ActionModule(ActionBase):
             look = own.get(options["look"]) if name in answering else None
             addresses = [str(own[key]) for key in ("ansible_host", "cluster_advertise_addr") if own.get(key)]
             roles = (look or {}).get("roles") or {}
-            hosts[name] = {"look": look, "roles": roles, "addresses": addresses, "ansible_host": str(own.get("ansible_host") or "")}
+            reached = {key: str(own.get(key) or "") for key in ("ansible_host", "ansible_port")}
+            hosts[name] = {"look": look, "roles": roles, "addresses": addresses, **reached}
         missing = [name for name in names if name not in answering]
         controller = _sections.Controller(self._variable(variables), str(variables.get("ansible_limit") or ""), missing)
         return _sections.of_hosts(parts, hosts, options["managers"], options["workers"], options["groups"], controller)

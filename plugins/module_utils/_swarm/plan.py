@@ -63,7 +63,7 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
         "labels": [],
     }
     entering = [*joining, *([] if order or control is None else [control])]
-    problems += [problem for name in entering for problem in address_problems(name, hosts[name])]
+    problems += [problem for name in entering for problem in address_problems(name, hosts)]
     if problems or not control:
         return Section(problems, [], [], data)
     variables = hosts[control]["roles"]
@@ -123,8 +123,12 @@ def availability(variables: dict[str, Any]) -> str:
     return str(variables.get("cluster_availability") or "active")
 
 
-def address_problems(name: str, host: Any) -> list[str]:
-    """What is wrong with the addresses of a host that enters a swarm: engines take an IP address or a network interface, and no name."""
+def address_problems(name: str, hosts: Hosts) -> list[str]:
+    """What is wrong with the addresses of a host that enters a swarm: engines take an IP address or a network interface, and no name.
+
+    Hosts behind one C(ansible_host), each with a forwarded port, must not all be known to the others by that.
+    """
+    host = hosts[name]
     interfaces = {one["interface"]: one["address"] for one in reversed((host["look"].get("network") or {}).get("addresses") or [])}
     problems = []
     for option in ADDRESSES:
@@ -135,9 +139,14 @@ def address_problems(name: str, host: Any) -> list[str]:
         except SwarmError as error:
             problems.append(str(error))
             continue
-        if address and not values.is_ip(address) and address not in interfaces:
-            own = ", ".join(f"{ip} ({interface})" for interface, ip in interfaces.items() if not values.is_nowhere(ip)) or "none"
+        cause = ""
+        if values.is_ip(address):
+            twins = [other for other in hosts if other != name and str(hosts[other]["roles"].get(variable) or "") == text]
+            cause = f"the others would reach {', '.join(twins)} there, too" if twins and option == "advertise_addr" else ""
+        elif address and address not in interfaces:
             cause = "it is neither an IP address nor a network interface of the host"
+        if cause:
+            own = ", ".join(f"{ip} ({interface})" for interface, ip in interfaces.items() if not values.is_nowhere(ip)) or "none"
             advice = f"Set {variable} to one of its addresses or interfaces, which are: {own}"
             problems.append(str(could_not(f"use the address '{text}' of host '{name}' in the swarm", cause, advice)))
     return problems
@@ -186,7 +195,13 @@ def problems_in_swarm(looks: dict[str, Membership], info: Membership) -> list[st
 def silent_members(hosts: Hosts, looks: dict[str, Membership]) -> dict[str, set[str]]:
     """Hosts of the inventory that do not answer, or whose engine does not, with all they may be known by."""
     answering = {name for name, swarm in looks.items() if not is_silent(swarm)}
-    return {name: {name, *host["addresses"]} - {""} for name, host in hosts.items() if name not in answering}
+    return {name: known_by(name, hosts) for name in hosts if name not in answering}
+
+
+def known_by(name: str, hosts: Hosts) -> set[str]:
+    """What a node of this host may be called: the host's name, and its addresses that no other host has."""
+    others = {known for other, host in hosts.items() if other != name for known in (other, *host["addresses"])}
+    return {name} | set(hosts[name]["addresses"]) - others - {""}
 
 
 def is_called(node: dict[str, Any], names: set[str]) -> bool:
@@ -210,11 +225,7 @@ def former_nodes(nodes: list[dict[str, Any]], hosts: Hosts, looks: dict[str, Mem
 
     A manager that stays there as Down is a member that raft waits for, beside the one that joins.
     """
-    bare = {
-        name: {name, *hosts[name]["addresses"]} - {""}
-        for name, swarm in looks.items()
-        if swarm["state"] == "inactive" and not swarm["error"]
-    }
+    bare = {name: known_by(name, hosts) for name, swarm in looks.items() if swarm["state"] == "inactive" and not swarm["error"]}
     own = {swarm["node_id"] for swarm in looks.values()}
     down = [node for node in nodes if node["state"] == "down" and node["id"] not in own]
     return {node["id"]: name for node in down for name, names in bare.items() if is_called(node, names)}

@@ -18,6 +18,7 @@ KNOWN_GROUPS = ("swarm", "swarm_managers", "swarm_workers", "swarm_control")
 OWN_PREFIX = ("swarm_act_", "swarm_restart_")
 # From this on a name is taken for a slip of the pen: swarm_worker and swarmworkers have 0.96, swarm_storage has 0.69.
 ALIKE = 0.85
+SSH_PORT = "22"
 
 
 def inventory_problems(
@@ -25,7 +26,7 @@ def inventory_problems(
 ) -> list[str]:
     """Problems of an inventory as a whole, one sentence each.
 
-    :param addresses: inventory name -> C(ansible_host), empty where it has none.
+    :param addresses: inventory name -> where Ansible reaches it, empty where the inventory does not say.
     """
     problems = []
     if not managers:
@@ -46,9 +47,16 @@ def inventory_problems(
     for address in sorted(address for address, uses in count.items() if uses > 1):
         names = sorted(name for name, own in addresses.items() if own == address)
         problems.append(
-            f"Could not use address '{address}': hosts {', '.join(names)} all have it. Give each host an ansible_host of its own."
+            f"Could not use address '{address}': hosts {', '.join(names)} all have it. "
+            "Give each host an ansible_host of its own, or an ansible_port where they share one."
         )
     return problems
+
+
+def reached_at(host: dict[str, Any]) -> str:
+    """Where Ansible reaches a host; behind one address there may be many, each with a port of its own."""
+    address, port = host.get("ansible_host") or "", str(host.get("ansible_port") or SSH_PORT)
+    return f"{address}, port {port}" if address and port != SSH_PORT else address
 
 
 def is_misspelt(group: str) -> bool:
@@ -61,7 +69,7 @@ def host_problems(name: str, system: dict[str, Any], hostnames: list[str]) -> li
     """Problems of one host, one sentence each.
 
     :param system: C(system) of the host's look.
-    :param hostnames: those of all hosts of the run.
+    :param hostnames: those of all hosts of the run, as the kernel and so the engines have them: with their domain where that is part of it.
     """
     problems = []
     if system["family"] not in OS_FAMILIES:
@@ -84,10 +92,10 @@ def ipvs_message(names: list[str]) -> str:
 def plan(hosts: dict[str, Any], managers: list[str], workers: list[str], groups: list[str]) -> Section:
     """All that is wrong with the inventory and with hosts that answered.
 
-    :param hosts: name -> C(look) (None where it did not answer), C(roles) (variables) and C(addresses).
+    :param hosts: name -> C(look) (None where it did not answer), C(roles) (variables), C(ansible_host) and C(ansible_port).
     """
     first: dict[str, Any] = next((host["roles"] for host in hosts.values() if host["look"]), {})
-    addresses = {name: next(iter(host["addresses"]), "") for name, host in hosts.items()}
+    addresses = {name: reached_at(host) for name, host in hosts.items()}
     problems = inventory_problems(managers, workers, groups, addresses, bool(first.get("preflight_allow_even_managers")))
     looks = {name: host["look"] for name, host in hosts.items() if host["look"]}
     hostnames = [look["system"]["hostname"] for look in looks.values()]

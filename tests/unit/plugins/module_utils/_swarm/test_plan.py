@@ -391,28 +391,3 @@ def test_engine_that_cannot_be_asked_may_be_of_a_swarm() -> None:
     problem = only_problem(plan(view("m1"), unknown, view("m3")))
     assert problem.startswith("Could not use the swarm of 'm2'")
     assert plan(in_control("m1"), unknown)["join"] == []
-
-
-NETWORK = {"addresses": [{"interface": "lo", "address": "127.0.0.1"}, {"interface": "eth1", "address": "10.0.0.2"}]}
-
-
-def entering(**roles: str) -> list[str]:
-    """What is wrong with the addresses of a worker that joins."""
-    hosts = {name: {"look": {"swarm": view["info"]}, "roles": {}, "addresses": []} for name, view in (("m1", in_control("m1")),)}
-    hosts["w9"] = {"look": {"swarm": BARE, "network": NETWORK}, "roles": roles, "addresses": []}
-    return swarm_plan.plan(hosts, ["m1"]).problems
-
-
-@pytest.mark.parametrize("text", ["10.0.0.2", "10.0.0.2:2477", "eth1", "eth1:2477", "2001:db8::1", "[2001:db8::1]:2377"])
-def test_a_host_enters_a_swarm_by_an_address_or_an_interface(text: str) -> None:
-    assert entering(cluster_advertise_addr=text, cluster_listen_addr=text, cluster_data_path_addr=text) == []
-
-
-def test_a_name_is_no_address_for_an_engine() -> None:
-    (problem,) = entering(cluster_advertise_addr="node9.example.com")
-    assert problem == (
-        "Could not use the address 'node9.example.com' of host 'w9' in the swarm: it is neither an IP address nor a network interface of "
-        "the host. Set cluster_advertise_addr to one of its addresses or interfaces, which are: 10.0.0.2 (eth1)."
-    )
-    assert "cluster_data_path_addr" in entering(cluster_data_path_addr="eth7")[0]
-    assert "is not of the form host or host:port" in entering(cluster_listen_addr="eth1:many")[0]

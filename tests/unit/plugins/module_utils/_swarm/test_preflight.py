@@ -62,6 +62,43 @@ def test_hosts_that_share_an_address_are_named() -> None:
     assert problem.startswith("Could not use address '10.0.0.1': hosts m1, w2 all have it.")
 
 
+def reached(name: str, port: str = "", hostname: str = "", **roles: Any) -> dict[str, Any]:
+    """A host behind the address of a router, or of the machine whose guest it is."""
+    one = host(True, **roles)
+    one["look"]["system"]["hostname"] = hostname or name
+    return {**one, "addresses": ["192.0.2.1"], "ansible_host": "192.0.2.1", "ansible_port": port}
+
+
+def test_hosts_behind_one_address_are_told_apart_by_their_ports() -> None:
+    hosts = {name: reached(name, port) for name, port in (("m1", "2222"), ("w1", "2200"), ("w2", ""))}
+    assert preflight.plan(hosts, ["m1"], ["w1", "w2"], []).problems == []
+
+
+@pytest.mark.parametrize(("ports", "words"), [(("2222", "2222"), "'192.0.2.1, port 2222'"), (("", "22"), "'192.0.2.1'")])
+def test_hosts_behind_one_address_and_port_are_one_host(ports: tuple[str, str], words: str) -> None:
+    hosts = {name: reached(name, port) for name, port in zip(("m1", "w1"), ports)}
+    assert preflight.plan(hosts, ["m1"], ["w1"], []).problems == [
+        f"Could not use address {words}: hosts m1, w1 all have it. "
+        "Give each host an ansible_host of its own, or an ansible_port where they share one."
+    ]
+
+
+def test_hosts_may_have_one_interface_for_the_swarm() -> None:
+    hosts = {name: {**host(True), "addresses": ["eth1"], "ansible_host": ""} for name in ("m1", "w1")}
+    hosts["w1"]["look"]["system"]["hostname"] = "another"
+    assert preflight.plan(hosts, ["m1"], ["w1"], []).problems == []
+
+
+def test_hosts_of_two_domains_are_told_apart_where_their_hostnames_have_the_domain() -> None:
+    names = {"m1": "node1.berlin.example.com", "w1": "node1.paris.example.com"}
+    hosts = {name: {**reached(name, hostname=names[name]), "ansible_host": name} for name in names}
+    assert preflight.plan(hosts, ["m1"], ["w1"], []).problems == []
+    for name in names:
+        hosts[name]["look"]["system"].update(hostname="node1", fqdn=names[name])
+    found = preflight.plan(hosts, ["m1"], ["w1"], []).problems
+    assert len(found) == 2 and "other hosts are named 'node1', too" in found[0], "the engines would both call themselves node1"
+
+
 def test_hosts_without_an_address_share_none() -> None:
     assert problems(["m1"], ["w1", "w2"], addresses={"m1": "", "w1": "", "w2": ""}) == []
 
