@@ -34,6 +34,11 @@ options:
       - Packages to look for. Those that an engine may be made of if this is not given.
     type: list
     elements: str
+  others:
+    description:
+      - Whether to find out who else needs C(containerd) and C(runc), which is asked before the engine is taken away.
+    type: bool
+    default: false
   files:
     description:
       - Files and folders to describe.
@@ -153,6 +158,11 @@ packages:
   type: dict
   returned: success
   sample: {docker.io: 26.1.5+dfsg1-9+b9, python3-docker: 7.1.0-2}
+others:
+  description: Who else needs C(containerd), C(containerd.io) and C(runc), by package, in words; V(null) without O(others).
+  type: dict
+  returned: success
+  sample: {containerd: ["containers in its namespace 'k8s.io'"], runc: [the package containerd]}
 holds:
   description: The lines of the file in which role engine holds the engine's version.
   type: list
@@ -312,6 +322,7 @@ ROLES = ["preflight", "engine", "tls", "cluster", "registry", "images", "stacks"
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "packages": {"type": "list", "elements": "str"},
+    "others": {"type": "bool", "default": False},
     "files": {"type": "list", "elements": "path", "default": []},
     "sysctl": {"type": "list", "elements": "str", "default": []},
     "kernel_modules": {"type": "list", "elements": "str", "default": ["overlay", "br_netfilter", "ip_vs"]},
@@ -364,6 +375,7 @@ def run(params: dict[str, Any], _converge: Converge, host: Host | None = None) -
         "python": system.python(),
         "kernel": system.kernel(host, params["kernel_modules"], params["sysctl"]),
         "packages": observe_engine.packages(host, about["family"], names),
+        "others": observe_engine.others(host, about["family"], names) if params["others"] else None,
         "holds": observe_engine.holds(host, about["family"]),
         "unit": unit,
         "engine": engine,

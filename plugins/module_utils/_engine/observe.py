@@ -10,11 +10,21 @@ from typing import Any, Sequence
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import CONNECTION_OPTIONS, Client, connect_for_reading, no_engine
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import EngineMissing, SwarmError, could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._engine import configuration, redaction
-from ansible_collections.apiary.swarm.plugins.module_utils._engine.packages import FAMILIES, parse_packages
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.packages import (
+    CONTAINERD,
+    DOCKER_CONTAINERD,
+    FAMILIES,
+    brought_along,
+    others_needs,
+    parse_dependents,
+    parse_packages,
+)
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.unit import LOOK_AT_THE_LOG, QUICK, UNIT, Host
 from ansible_collections.apiary.swarm.plugins.module_utils._host.files import readable
 
 DATA_ROOT = "/var/lib/docker"
+# Containerd has it from its first start on: where there is none, nobody has ever used it.
+CONTAINERD_DATA = "/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db"
 # With this file ansible.builtin.apt keeps packages from starting their services, and takes it away at its end.
 BLOCKER, BLOCKED = "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n"
 PROPERTIES = ("ActiveState", "SubState", "UnitFileState")
@@ -34,6 +44,29 @@ def packages(host: Host, family: str, names: Sequence[str]) -> dict[str, str]:
 def holds(host: Host, family: str) -> list[str]:
     """The lines of the file that holds versions."""
     return (readable(host, FAMILIES[family].holds_file) or "").splitlines() if family in FAMILIES else []
+
+
+def others(host: Host, family: str, own: Sequence[str]) -> dict[str, list[str]]:
+    """Who else needs what an engine has brought along, by package.
+
+    :param own: packages that go with the engine.
+    """
+    there = packages(host, family, brought_along(family))
+    dependents = {}
+    for name in [name for name in brought_along(family) if name in there]:
+        # Docker's package has in it what the distributions' packages are, and others ask for it by their names.
+        names = brought_along(family) if name == DOCKER_CONTAINERD else [name]
+        dependents[name] = parse_dependents(host.command([*FAMILIES[family].dependents, *names], None, QUICK)[1])
+    asked = {CONTAINERD, DOCKER_CONTAINERD} & set(there)
+    return others_needs(dependents, list(own), namespaces(host) if asked else [])
+
+
+def namespaces(host: Host) -> list[str] | None:
+    """The namespaces of containerd; None where it does not answer and has been used."""
+    status, answer = host.command(["ctr", "namespaces", "list", "--quiet"], None, QUICK)
+    if status == 0:
+        return answer.split()
+    return None if host.changed_at(CONTAINERD_DATA) is not None else []
 
 
 # -- the unit

@@ -17,6 +17,9 @@ DOCKER_PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "python3-docke
 VERSIONED = ("docker.io", "docker-cli", "docker-ce", "docker-ce-cli", "moby-engine")
 # Those that hold the engine itself: its package restarts it.
 ENGINES = ("docker.io", "docker-ce", "moby-engine")
+CONTAINERD, DOCKER_CONTAINERD = "containerd", "containerd.io"
+# Of containerd's namespaces those of an engine.
+OWN_NAMESPACES = ("moby", "plugins.moby")
 
 
 class Family(NamedTuple):
@@ -25,6 +28,7 @@ class Family(NamedTuple):
     :ivar distribution: the distribution's own packages of an engine, its CLI and the SDK.
     :ivar brought_along: what their installation brings along, and their removal leaves.
     :ivar query: the command that tells packages, one a line: name, C(installed), version. Names of packages follow it.
+    :ivar dependents: the command that tells the installed packages that need others, one a line and indented. Names of packages follow it.
     :ivar pin: stands between a package's name and its version.
     :ivar holds_file: where versions are held.
     :ivar holds_are_ours: that file is this collection's alone. Otherwise it holds versions of other packages, too.
@@ -33,6 +37,7 @@ class Family(NamedTuple):
     distribution: tuple[str, ...]
     brought_along: tuple[str, ...]
     query: tuple[str, ...]
+    dependents: tuple[str, ...]
     pin: str
     holds_file: str
     holds_are_ours: bool
@@ -43,6 +48,7 @@ FAMILIES: dict[str, Family] = {
         ("docker.io", "python3-docker"),
         ("containerd", "runc"),
         ("dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status} ${Version}\\n"),
+        ("apt-cache", "rdepends", "--important", "--installed"),
         "=",
         "/etc/apt/preferences.d/apiary-swarm",
         True,
@@ -51,6 +57,7 @@ FAMILIES: dict[str, Family] = {
         ("moby-engine", "docker-cli", "python3-docker"),
         ("containerd", "runc"),
         ("rpm", "--query", "--queryformat=%{NAME} installed %{VERSION}-%{RELEASE}\\n"),
+        ("rpm", "--query", "--whatrequires", "--queryformat= %{NAME}\\n"),
         "-",
         "/etc/dnf/plugins/versionlock.list",
         False,
@@ -73,6 +80,35 @@ def parse_packages(answer: str) -> dict[str, str]:
     """{name: version} from what a family's query tells; of what is not installed it says something else."""
     lines = [line.split() for line in answer.splitlines()]
     return {words[0]: words[2] for words in lines if len(words) == 3 and words[1] == "installed"}
+
+
+def parse_dependents(answer: str) -> list[str]:
+    """The packages that a family's command tells; of alternatives it says so with a bar."""
+    return sorted({line.strip(" |") for line in answer.splitlines() if line.startswith(" ")})
+
+
+# -- what stays when the engine goes
+def brought_along(family: str) -> list[str]:
+    """What the installation of an engine has brought along; a package comes before those that it depends on."""
+    return [DOCKER_CONTAINERD, *FAMILIES[family].brought_along] if family in FAMILIES else []
+
+
+def others_needs(dependents: dict[str, list[str]], own: list[str], namespaces: list[str] | None) -> dict[str, list[str]]:
+    """Who else needs what an engine has brought along, so that it has to stay: package -> words.
+
+    :param dependents: of what is installed and was brought along: the installed packages that need it.
+    :param own: packages that go with the engine.
+    :param namespaces: those of containerd; None where it does not answer.
+    """
+    elsewhere = ["it does not answer, and may run containers of others"] if namespaces is None else []
+    elsewhere += [f"containers in its namespace '{name}'" for name in namespaces or [] if name not in OWN_NAMESPACES]
+    needs: dict[str, list[str]] = {}
+    for name, packages in dependents.items():
+        words = [f"the package {package}" for package in packages if package in needs or package not in [*own, *dependents]]
+        words += elsewhere if name in (CONTAINERD, DOCKER_CONTAINERD) else []
+        if words:
+            needs[name] = words
+    return needs
 
 
 # -- what is wanted

@@ -19,7 +19,7 @@ from ansible_collections.apiary.swarm.tests.unit.fake_engine import Engine, run_
 from ansible_collections.apiary.swarm.tests.unit.fake_host import Machine
 
 PARAMS = {"docker_host": "unix:///var/run/docker.sock", "timeout": 5}
-SECTIONS = ["changed", "system", "python", "kernel", "packages", "holds", "unit"]
+SECTIONS = ["changed", "system", "python", "kernel", "packages", "others", "holds", "unit"]
 SECTIONS += ["engine", "daemon", "files", "disk", "clock", "network", "images", "swarm"]
 
 

@@ -34,6 +34,37 @@ def test_a_system_of_an_unknown_family_has_no_packages(empty: Machine) -> None:
     assert observe.packages(empty, "Debian", []) == {} and empty.commands == []
 
 
+def brought(host: Machine, *installed: str) -> Machine:
+    """The host has these of what an engine brings along, and an engine that needs them."""
+    host.answers["dpkg-query"] = 0, "".join(f"{name} installed 1\n" for name in installed)
+    host.answers["apt-cache"] = 0, "x\nReverse Depends:\n  docker.io\n"
+    host.answers["ctr"] = 0, "moby\n"
+    return host
+
+
+def test_an_engine_alone_with_its_containerd_leaves_nothing(empty: Machine) -> None:
+    assert observe.others(brought(empty, "containerd", "runc"), "Debian", ["docker.io"]) == {}
+    assert [command.split()[0] for command in empty.commands] == ["dpkg-query", "apt-cache", "apt-cache", "ctr"]
+    assert observe.others(empty, "Alpine", ["docker.io"]) == {}
+
+
+def test_others_are_seen_by_their_namespaces_and_packages(empty: Machine) -> None:
+    brought(empty, "containerd.io").answers["ctr"] = 0, "k8s.io\nmoby\n"
+    assert observe.others(empty, "Debian", ["docker.io"]) == {"containerd.io": ["containers in its namespace 'k8s.io'"]}
+    assert empty.commands[1].endswith(" containerd.io containerd runc"), "others ask for it by the distribution's names"
+    brought(empty, "runc").answers["apt-cache"] = 0, "runc\nReverse Depends:\n |podman\n"
+    assert observe.others(empty, "Debian", ["docker.io"]) == {"runc": ["the package podman"]}
+
+
+def test_a_silent_containerd_stays_if_it_was_ever_used(empty: Machine) -> None:
+    brought(empty, "containerd").answers["ctr"] = 1, "ctr: failed to dial"
+    assert observe.others(empty, "Debian", ["docker.io"]) == {}, "it has never been started"
+    empty.put(observe.CONTAINERD_DATA, "moby")
+    assert observe.others(empty, "Debian", ["docker.io"]) == {"containerd": ["it does not answer, and may run containers of others"]}
+    brought(empty).answers["ctr"] = 127, "No such file or directory"
+    assert observe.others(empty, "Debian", ["docker.io"]) == {}, "it is not installed any more, and an earlier reset was cut off"
+
+
 # -- the unit
 def test_a_unit_is_told_in_one_question(host: Machine) -> None:
     assert observe.unit(host) == {"installed": True, "state": "running", "active": True, "enabled": True, "starts_blocked": False}

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.packages import (
     known_packages,
+    others_needs,
     package_plan,
+    parse_dependents,
     parse_packages,
     pin_text,
     splits_cli,
@@ -173,3 +175,38 @@ def test_only_installed_packages_count() -> None:
     rpm = "package moby-engine is not installed\ndocker-cli installed 26.1.5-1.el9\n"
     assert parse_packages(dpkg) == {"docker.io": "26.1.5"}
     assert parse_packages(rpm) == {"docker-cli": "26.1.5-1.el9"}
+
+
+OWN = ["docker.io", "docker-cli", "docker-ce", "docker-ce-cli", "containerd.io", "python3-docker"]
+DEPENDENTS = {"containerd": ["docker.io"], "runc": ["containerd", "docker.io"]}
+
+
+def test_what_an_engine_has_brought_along_goes_with_it_where_nobody_else_needs_it() -> None:
+    assert others_needs(DEPENDENTS, OWN, ["moby", "plugins.moby"]) == {}
+    assert others_needs({}, OWN, []) == {}
+
+
+def test_a_containerd_with_containers_of_others_stays_and_so_does_its_runc() -> None:
+    assert others_needs(DEPENDENTS, OWN, ["k8s.io", "moby"]) == {
+        "containerd": ["containers in its namespace 'k8s.io'"],
+        "runc": ["the package containerd"],
+    }
+    assert others_needs({"containerd.io": ["docker-ce"]}, OWN, ["default"]) == {"containerd.io": ["containers in its namespace 'default'"]}
+    assert others_needs(DEPENDENTS, OWN, None).keys() == {"containerd", "runc"}, "nobody knows"
+
+
+def test_what_other_packages_need_stays() -> None:
+    assert others_needs({**DEPENDENTS, "runc": ["containerd", "podman"]}, OWN, ["moby"]) == {"runc": ["the package podman"]}
+    assert others_needs({**DEPENDENTS, "containerd": ["docker.io", "nerdctl"]}, OWN, ["moby"]) == {
+        "containerd": ["the package nerdctl"],
+        "runc": ["the package containerd"],
+    }
+
+
+def test_packages_that_need_others_are_told_by_apt_and_by_rpm() -> None:
+    assert parse_dependents("runc\nReverse Depends:\n  containerd\n |podman\n  docker.io\n  containerd\n") == [
+        "containerd",
+        "docker.io",
+        "podman",
+    ]
+    assert parse_dependents(" moby-engine\nno package requires runc\n") == ["moby-engine"]
