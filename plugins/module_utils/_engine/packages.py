@@ -18,6 +18,8 @@ VERSIONED = ("docker.io", "docker-cli", "docker-ce", "docker-ce-cli", "moby-engi
 # Those that hold the engine itself: its package restarts it.
 ENGINES = ("docker.io", "docker-ce", "moby-engine")
 CONTAINERD, DOCKER_CONTAINERD = "containerd", "containerd.io"
+# What apt and dnf take for one.
+URL = re.compile(r"[a-z][a-z0-9+]*:/\S+\Z")
 # Of containerd's namespaces those of an engine.
 OWN_NAMESPACES = ("moby", "plugins.moby")
 
@@ -201,11 +203,11 @@ def package_problems(plan: dict[str, Any], engine_replace: bool, engine_reposito
                 "engine_version",
             )
         )
-    if plan["repository"] and not engine_repository_url:
+    if plan["repository"] and not URL.match(engine_repository_url):
         problems.append(
             could_not(
                 f"use engine_source 'docker' on '{host}'",
-                "engine_repository_url is empty",
+                f"engine_repository_url '{engine_repository_url}' is no URL" if engine_repository_url else "engine_repository_url is empty",
                 "Set it to the base URL of Docker's package repository, as its installation page gives it, or of your mirror of it",
             )
         )

@@ -165,6 +165,17 @@ def test_dockers_packages_need_an_address() -> None:
     assert told(plan(DEBIAN, {}, source="docker", url=URL, installed=False))[0][2].endswith(f"python3-docker from {URL}")
 
 
+@pytest.mark.parametrize("url", [".", " ", "download.example.com/linux", "https://download.example.com/linux debian"])
+def test_an_address_that_is_none_is_refused_before_the_package_manager_does(url: str) -> None:
+    (problem,) = plan(DEBIAN, {}, source="docker", url=url)["problems"]
+    assert problem.startswith(f"Could not use engine_source 'docker' on 'host1': engine_repository_url '{url}' is no URL. Set it to")
+
+
+@pytest.mark.parametrize("url", [URL, "http://mirror.example.com:8080/docker", "file:/srv/mirror", "mirror+https://mirror.example.com/x"])
+def test_an_address_may_be_of_any_kind_that_package_managers_read(url: str) -> None:
+    assert plan(DEBIAN, {}, source="docker", url=url)["problems"] == []
+
+
 def test_an_installation_that_was_cut_off_is_told_first() -> None:
     found = plan(DEBIAN, THERE, starts_blocked=True, enabled=False)
     assert found["unblock"] and [verb for _subject, verb, _text in told(found)] == ["unblock", "enable"]
