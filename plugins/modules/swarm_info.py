@@ -182,6 +182,12 @@ certificate:
     days_left:
       description: How many whole days are left. It is negative when the certificate has expired.
       type: int
+locks:
+  description:
+    - Whether this manager's engine is locked after a restart, as with O(apiary.swarm.swarm_init#module:autolock).
+    - V(null) on workers, and where this user may not read the swarm's files.
+  type: bool
+  returned: success
 remote_managers:
   description: The managers that this node knows, as C(host:port), sorted.
   type: list

@@ -26,6 +26,11 @@ options:
       - Keep it in a vault. Who has neither it nor a manager that runs has lost the swarm.
     type: str
     required: true
+  verify:
+    description:
+      - Whether to find out on a manager that is not locked if the key is the right one. Without, such a manager is left alone.
+    type: bool
+    default: true
   wait_timeout:
     description:
       - How long the manager may take to be a member again, in seconds.
@@ -66,6 +71,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership imp
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "unlock_key": {"type": "str", "required": True, "no_log": True},
+    "verify": {"type": "bool", "default": True},
     "wait_timeout": {"type": "int", "default": 60},
 }
 PREFIX = "SWMKEY-"
@@ -96,7 +102,8 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
 
     def observe() -> tuple[Any, dict[str, Any]]:
         info = client.info()
-        verify_key(info, client, key)
+        if params["verify"]:
+            verify_key(info, client, key)
         return {"locked": info["Swarm"]["LocalNodeState"] == "locked"}, info
 
     def apply(_before: Any, _after: Any, info: dict[str, Any]) -> dict[str, Any]:

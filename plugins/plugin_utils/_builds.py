@@ -128,7 +128,7 @@ def describe(project: str, service: str, base: str, build: dict[str, Any]) -> di
     # Registries know no capital letters.
     repository = f"{project}/{service}".lower()
     try:
-        tag = digest(context, disguised(repository, settings))[:DIGEST_LENGTH]
+        tag = digest(context, disguised(settings))[:DIGEST_LENGTH]
         buildkit = bool(BUILDKIT.search(context.dockerfile_content().decode("utf-8", "replace")))
     except OSError as error:
         raise unreadable(service, error) from error
@@ -159,7 +159,7 @@ def pack_image(image: dict[str, Any], file: BinaryIO) -> str:
     context = context_of(image["context"], {**image, "context": "."})
     settings = {name: image[name] for name in SETTINGS}
     try:
-        tag = pack(context, disguised(image["repository"], settings), file)[:DIGEST_LENGTH]
+        tag = pack(context, disguised(settings), file)[:DIGEST_LENGTH]
     except OSError as error:
         raise unreadable(image["service"], error) from error
     if image["name"] != f"{image['repository']}:{tag}":
@@ -168,13 +168,13 @@ def pack_image(image: dict[str, Any], file: BinaryIO) -> str:
     return context.inside
 
 
-def disguised(repository: str, settings: dict[str, Any]) -> Any:
+def disguised(settings: dict[str, Any]) -> Any:
     """Settings for the digest that everybody sees as a tag: what the arguments are cannot be tried out quickly.
 
     Those of an image are in its history, too, so that a password is in the wrong place there; but this is no reason to publish them.
     """
     args = repr(sorted(settings["args"].items())).encode()
-    hidden = hashlib.scrypt(args, salt=repository.encode(), n=2**14, r=8, p=1).hex() if settings["args"] else ""
+    hidden = hashlib.scrypt(args, salt=b"apiary.swarm", n=2**14, r=8, p=1).hex() if settings["args"] else ""
     return [
         (name, hidden if name == "args" else sorted(value.items()) if isinstance(value, dict) else value)
         for name, value in sorted(settings.items())

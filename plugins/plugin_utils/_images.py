@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleError
 from ansible_collections.apiary.swarm.plugins.plugin_utils._builds import builds_of, read_file
-from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import as_list
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError, as_list
 
 
 def images_of(
@@ -26,11 +26,30 @@ def images_of(
     for project in projects:
         if project.get("state", "present") == "present":
             images += builds_of({**project, "files": [find(path) for path in as_list(project.get("files"))]}, read)
+    images = with_names_once(images)
     for name in push:
         repository, colon, tag = name.rpartition(":")
         tagged = colon and "/" not in tag
         images.append({"name": name if tagged else f"{name}:latest", "repository": repository if tagged else name})
     return images
+
+
+def with_names_once(images: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of services that have the same image under the same name the first one gives it that name; between two it would move in each run.
+
+    :raises ComposeError: what they have under that name is not the same.
+    """
+    first: dict[str, dict[str, Any]] = {}
+    found = []
+    for image in images:
+        other = first.setdefault(image["tag"], image) if image["tag"] else image
+        found.append(image if other is image else {**image, "tag": ""})
+        if other["name"].rpartition(":")[2] != image["name"].rpartition(":")[2]:
+            raise ComposeError(
+                f"Could not build service '{image['service']}' of project '{image['project']}': its image has the name '{image['tag']}', "
+                f"as that of service '{other['service']}' of project '{other['project']}', and something else in it. Give it another one."
+            )
+    return found
 
 
 def definitions(images: list[dict[str, Any]], registry: str) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def of_hosts(
         renewed = sections.get("tls", nothing()).data.get("renewed") or {}
         sections["engine"] = engine_plan.plan(hosts, renewed, bool(controller.variable("cluster_unlock_key", "")))
     if "cluster" in parts:
-        sections["cluster"] = swarm_plan.plan(hosts, managers)
+        sections["cluster"] = swarm_plan.plan(hosts, managers, bool(controller.variable("cluster_unlock_key", "")))
     if "archives" in parts:
         sections["archives"] = archives(hosts)
     return sections

@@ -72,13 +72,29 @@ def test_with_the_key_managers_restart_one_by_one_and_are_unlocked(lab, secret):
     assert not any(again.values()) and not lab.changes_since(before)
 
 
-def test_a_manager_that_was_restarted_by_hand_is_named_and_can_be_unlocked(lab, secret, tmp_path):
+def test_managers_that_were_restarted_by_hand_are_named_or_unlocked(lab, secret):
+    key, given = secret
+    both = ["--tags", "engine,cluster", "-e", json.dumps({**CHANGE, "cluster_autolock": True})]
+    for names in (["manager3"], MANAGERS):
+        for name in names:
+            lab.host(name).check_output("systemctl restart docker")
+        lab.until(
+            lambda names=names: all(lab.get("/info", name)["Swarm"]["LocalNodeState"] == "locked" for name in names), "locked managers"
+        )
+        rc, recap, text = lab.site(*both, check=False)
+        assert rc != 0 and "Unlock it with 'docker swarm unlock', or give cluster_unlock_key." in " ".join(text.split())
+        assert not any(counts["changed"] for counts in recap.values())
+        assert [line[:3] for line in planned(lab, *both, "-e", given)] == [(name, "manager", "unlock") for name in names]
+        _rc, recap, text = lab.site(*both, "-e", given, "-vvv")
+        assert [name for name, counts in recap.items() if counts["changed"]] == names and key not in text
+        assert [lab.get("/info", name)["Swarm"]["LocalNodeState"] for name in MANAGERS] == ["active"] * 3
+        lab.until(lambda: all(node["Status"]["State"] == "ready" for node in lab.get("/nodes")), "five nodes ready")
+
+
+def test_a_locked_manager_can_be_unlocked_by_the_module_alone(lab, secret, tmp_path):
     key, given = secret
     lab.host("manager3").check_output("systemctl restart docker")
     assert lab.get("/info", "manager3")["Swarm"]["LocalNodeState"] == "locked"
-    rc, changes, text = run(lab, "-e", given, check=False, **CHANGE)
-    assert rc == 0 or "locked" in text
-    assert not any(changes.values())
     play = tmp_path / "unlock.json"
     task = {"name": "Unlock", "apiary.swarm.swarm_unlock": {"unlock_key": "{{ cluster_unlock_key }}"}}
     play.write_text(json.dumps([{"name": "Unlock", "hosts": "swarm", "gather_facts": False, "tasks": [task]}]), encoding="utf-8")

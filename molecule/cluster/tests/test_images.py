@@ -125,7 +125,7 @@ def test_another_tag_is_another_name_and_replaces_no_task(lab, project):
 
 
 def test_the_tag_follows_the_content(lab, project):
-    (project / "context" / "src" / "app.py").write_text("print()", encoding="utf-8")
+    (project / "context" / "src" / "app.py").write_text(f"print('{SECOND}')", encoding="utf-8")
     assert image_plan(lab, project, SECOND) == ["build", "tag"]
     assert site(lab, project, SECOND)[0] > 0
     assert in_registry(lab, SECOND) != in_registry(lab, FIRST)

@@ -138,7 +138,15 @@ def images(client: Client | None, names: list[str]) -> dict[str, bool] | None:
     if client is None:
         return None
     there = {tag for image in client.images() for tag in image.get("RepoTags") or []} if names else set()
-    return {name: name in there for name in names}
+    return {name: familiar(name) in there for name in names}
+
+
+def familiar(image: str) -> str:
+    """The name of an image as the Engine lists it: with its tag, and without Docker Hub (github.com/distribution/reference)."""
+    first, slash, rest = image.partition("/")
+    name = rest if slash and first in ("docker.io", "index.docker.io") else image
+    name = name[len("library/") :] if name.startswith("library/") and name.count("/") == 1 else name
+    return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
 
 
 # -- what new options would need

@@ -61,12 +61,13 @@ def plan(hosts: dict[str, Any], renewed: dict[str, list[str]], can_unlock: bool 
 
 
 def locked_problems(hosts: dict[str, Any], restarting: list[str]) -> list[str]:
-    """Why managers must not restart whose swarm locks them; only a manager in control knows whether it does.
+    """Why managers must not restart whose swarm locks them. A manager in control knows whether it does; without one their own keys tell.
 
     :param restarting: names of the managers that would.
     """
     told = [host["look"]["swarm"].get("options") or {} for host in hosts.values() if host["look"]]
-    if not restarting or not any(options.get("autolock") for options in told):
+    locks = any(options.get("autolock") for options in told) or any(hosts[name]["look"]["swarm"].get("locks") for name in restarting)
+    if not restarting or not locks:
         return []
     engines = f"engine of '{restarting[0]}'" if len(restarting) == 1 else f"engines of {', '.join(restarting)}"
     return [

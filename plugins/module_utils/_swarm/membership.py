@@ -117,6 +117,15 @@ def own_certificate(info: dict[str, Any]) -> Certificate | None:
         ) from error
 
 
+def is_key_locked(info: dict[str, Any]) -> bool | None:
+    """Whether this manager's key is encrypted, so that its engine is locked after a restart (autolock); None where nobody can tell."""
+    try:
+        pem = swarm_file(info, "certificates/swarm-node.key")
+    except SwarmError:
+        return None
+    return None if pem is None else b"ENCRYPTED" in pem
+
+
 def interface_address(name: str) -> str | None:
     """The address of a network interface as the Engine takes it: IPv4 before IPv6; None where it has none."""
     import fcntl

@@ -19,6 +19,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._swarm.describe impor
     describe_task,
 )
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.membership import (
+    is_key_locked,
     is_manager,
     lost_quorum,
     own_certificate,
@@ -31,7 +32,7 @@ EXTRAS = ("services", "tasks", "join_tokens")
 
 
 def describe_host(info: dict[str, Any], certificate: Certificate | None, api: str, silent: str | None) -> dict[str, Any]:
-    """What C(GET /info) and the node's certificate tell."""
+    """What C(GET /info), the node's certificate and its key tell."""
     swarm = info["Swarm"]
     cluster, member = swarm.get("Cluster") or {}, swarm["LocalNodeState"] != "inactive"
     remotes = [one["Addr"] for one in swarm.get("RemoteManagers") or []]
@@ -51,6 +52,7 @@ def describe_host(info: dict[str, Any], certificate: Certificate | None, api: st
         "state": swarm["LocalNodeState"],
         "control_available": is_manager(info) and not lost_quorum(info),
         "role": role if member else None,
+        "locks": is_key_locked(info) if member and role == "manager" else None,
         "error": swarm_error(info) or lost_quorum(info) or silent,
         "hostname": info.get("Name"),
         "node_id": swarm.get("NodeID") or None,

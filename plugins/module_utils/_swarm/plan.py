@@ -18,6 +18,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._swarm.nodes import d
 VARIABLES = {"labels": "cluster_swarm_labels"}
 # Options that hold an address of the host itself.
 ADDRESSES = ("advertise_addr", "listen_addr", "data_path_addr")
+UNLOCK = "Unlock it with 'docker swarm unlock', or give cluster_unlock_key"
 JOINABLE = ("inactive", "pending", "error")
 
 # name -> roles (variables of the roles), look (of module host_info; None where the host did not answer) and addresses (of the inventory)
@@ -25,11 +26,12 @@ Hosts = Any
 Membership = Any  # "swarm" of a look: what module swarm_info answers
 
 
-def plan(hosts: Hosts, managers: list[str]) -> Section:
+def plan(hosts: Hosts, managers: list[str], can_unlock: bool = False) -> Section:
     """What makes one swarm of these hosts.
 
     :param hosts: all hosts of the inventory, in its order.
     :param managers: names of those that are to be managers.
+    :param can_unlock: the unlock key is given: a run unlocks managers before it looks, and this is a plan alone.
     :returns: data: C(control) (a host, or None) is the manager to work through, C(in_control) it controls a swarm already; the rest
         says what is to be done there, and with what.
     """
@@ -43,7 +45,9 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
     former = former_nodes(nodes, hosts, looks)
     strangers = unmanaged_nodes([node for node in nodes if node["id"] not in former], looks, silent)
     unknown = [name for name, known in silent.items() if not any(is_called(node, known) for node in nodes)]
-    problems = problems_in_swarm(looks, info) if order else problems_without_control(looks, here, managers)
+    locked = [name for name, swarm in looks.items() if swarm["state"] == "locked"]
+    asked = {name: swarm for name, swarm in looks.items() if not (can_unlock and name in locked)}
+    problems = problems_in_swarm(asked, info) if order else problems_without_control(asked, here, managers)
     roles = {name: wanted_role(name, hosts[name], managers) for name in looks}
     joining = [name for name, swarm in looks.items() if name != control and swarm["state"] in JOINABLE] if control else []
     data: dict[str, Any] = {
@@ -54,6 +58,7 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
         "former": list(former),
         "unmanaged": strangers,
         "unknown": unknown,
+        "locked": locked,
         "init": False,
         "configure": False,
         "label": False,
@@ -67,7 +72,9 @@ def plan(hosts: Hosts, managers: list[str]) -> Section:
     if problems or not control:
         return Section(problems, [], [], data)
     variables = hosts[control]["roles"]
-    changes: list[Change] = []
+    changes = [Change(name, "manager", "unlock", "its engine has restarted") for name in locked]
+    if locked and not order:
+        return Section([], ["What else there is to do is planned when managers are unlocked."], changes, {**data, "control": None})
     try:
         changes += swarm_changes(control, hosts[control]["look"], variables, bool(order))
     except SwarmError as error:
@@ -162,7 +169,7 @@ def problems_without_control(looks: dict[str, Membership], here: list[str], mana
     problems = []
     for host, swarm in looks.items():
         if swarm["state"] == "locked":
-            problems.append(f"Could not use the swarm of '{host}': it is locked. Unlock it with 'docker swarm unlock'.")
+            problems.append(f"Could not use the swarm of '{host}': it is locked. {UNLOCK}.")
         elif is_member(swarm):
             problems.append(
                 f"Could not use the swarm of '{host}': none of the managers asked is in control of it "
@@ -183,7 +190,7 @@ def problems_in_swarm(looks: dict[str, Membership], info: Membership) -> list[st
     problems = []
     for host, swarm in looks.items():
         if swarm["state"] == "locked":
-            problems.append(f"Could not use host '{host}': its engine is locked. Unlock it with 'docker swarm unlock'.")
+            problems.append(f"Could not use host '{host}': its engine is locked. {UNLOCK}.")
         elif swarm["cluster_id"] and swarm["cluster_id"] != info["cluster_id"]:
             problems.append(
                 f"Could not use host '{host}': it is in another swarm ({swarm['cluster_id']}). "

@@ -35,3 +35,21 @@ def test_what_others_need_is_neither_removed_nor_emptied(
     templar = Templar(DataLoader(), {"__engine_look": look, **variables})
     assert templar.template(variables["__engine_removed"]) == removed
     assert templar.template(variables["__engine_removed_data"]) == data
+
+
+@pytest.mark.parametrize(
+    ("results", "chosen"),
+    [
+        ([{"unreachable": True}, {"control_available": True, "baseline": {}}], 1),
+        ([{"control_available": False, "msg": "no quorum"}, {"control_available": True, "baseline": {}}], 1),
+        # Without a quorum, and with leave to go on: whoever has answered, and not a manager that is dead.
+        ([{"control_available": False, "baseline": {}}, {"unreachable": True}], 0),
+        ([{"control_available": False, "msg": "no quorum"}, {"unreachable": True}], 0),
+        ([{"unreachable": True}, {"unreachable": True}], 1),
+    ],
+)
+def test_the_swarm_is_watched_through_a_manager_that_answers(results: list[dict[str, Any]], chosen: int) -> None:
+    variables = load_role("engine")[2]
+    results = [{**result, "__engine_manager": f"m{number}"} for number, result in enumerate(results)]
+    templar = Templar(DataLoader(), {**variables, "__engine_gate": {"results": results}})
+    assert templar.template(variables["__engine_watch"])["__engine_manager"] == f"m{chosen}"

@@ -190,3 +190,12 @@ def test_join_tokens_take_no_log(monkeypatch: pytest.MonkeyPatch, tokens: bool, 
     else:
         swarm_info.main()
         assert ended == ["executed"]
+
+
+def test_a_managers_key_tells_whether_it_is_locked_after_a_restart(manager: Engine, worker: Engine) -> None:
+    key = manager.root / "swarm/certificates/swarm-node.key"
+    assert run_module(swarm_info, manager)["locks"] is None
+    for text, locks in (("-----BEGIN PRIVATE KEY-----", False), ("-----BEGIN ENCRYPTED PRIVATE KEY-----", True)):
+        key.write_text(text)
+        assert run_module(swarm_info, manager)["locks"] is locks
+    assert run_module(swarm_info, worker)["locks"] is None

@@ -105,3 +105,23 @@ def test_images_get_the_tags_of_their_compose_files_where_the_registry_lacks_the
     digests = {"web:2": "sha256:aa", "web:3": "sha256:old"}
     assert _images.untagged([new, there, moved, plain, IMAGES[3]], digests) == [new, moved]
     assert _images.untagged([{**there, "digest": None}], digests) == [{**there, "digest": None}], "its content is yet to be built"
+
+
+def test_one_name_is_that_of_one_image(tmp_path: Path) -> None:
+    """Between two it would move in each run."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text("FROM scratch")
+    compose = tmp_path / "compose.yml"
+    builds = {"web": "a", "job": "b"}
+    services = [f"{name}: {{image: 'shop/app:1', build: {{context: {folder}, args: {{A: b}}}}}}" for name, folder in builds.items()]
+    compose.write_text(f"services: {{{', '.join(services)}}}")
+    project = {"name": "shop", "files": [str(compose)]}
+    assert [image["tag"] for image in images([project])] == ["shop/app:1", ""], "the same in it"
+    (tmp_path / "b" / "Dockerfile").write_text("FROM other")
+    with pytest.raises(ComposeError) as caught:
+        images([project])
+    assert str(caught.value) == (
+        "Could not build service 'job' of project 'shop': its image has the name 'shop/app:1', as that of service 'web' of project 'shop', "
+        "and something else in it. Give it another one."
+    )

@@ -210,3 +210,19 @@ def test_options_that_are_refused_are_problems(host: Machine, monkeypatch: pytes
 def test_secrets_among_the_options_are_not_told(host: Machine, tmp_path: Path) -> None:
     look = observe.daemon(host, wanted({"log-driver": "splunk", "log-opts": {"splunk-token": "secret0815"}}))
     assert "secret0815" not in str(look)
+
+
+@pytest.mark.parametrize(
+    ("image", "listed"),
+    [
+        ("nginx", "nginx:latest"),
+        ("docker.io/library/alpine:3.20", "alpine:3.20"),
+        ("index.docker.io/shop/web", "shop/web:latest"),
+        ("docker.io/alpine", "alpine:latest"),
+        ("127.0.0.1:5000/shop/web", "127.0.0.1:5000/shop/web:latest"),
+        ("127.0.0.1:5000/library/web:1", "127.0.0.1:5000/library/web:1"),
+        ("shop/web:1", "shop/web:1"),
+    ],
+)
+def test_an_image_is_found_by_every_name_that_it_has(image: str, listed: str) -> None:
+    assert observe.familiar(image) == listed

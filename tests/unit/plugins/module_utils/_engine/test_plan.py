@@ -159,6 +159,12 @@ def test_managers_that_a_restart_would_lock_need_the_key() -> None:
     assert engine_plan.plan({"m1": host(LOCKS, RESTART)}, {}, can_unlock=True).problems == []
 
 
+def test_without_a_quorum_a_managers_own_key_tells_that_it_is_locked() -> None:
+    lost = {"role": "manager", "nodes": None, "options": None, "locks": True}
+    assert len(plan(m1=host(lost, RESTART)).problems) == 1
+    assert plan(m1=host({**lost, "locks": False}, RESTART)).problems == []
+
+
 def test_workers_are_never_locked() -> None:
     assert plan(m1=host(LOCKS), w1=host({"node_id": "id-2"}, RESTART)).problems == []
     unlocked = {**LOCKS, "options": {"autolock": False}}

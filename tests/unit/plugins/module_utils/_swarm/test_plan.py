@@ -210,13 +210,6 @@ def test_a_member_whose_swarm_is_unknown_is_no_problem_to_a_swarm_in_control() -
     assert (answer["problems"], answer["join"]) == ([], [])
 
 
-@pytest.mark.parametrize("others", [[view("m2"), view("m3")], [in_control("m2"), in_control("m3")]])
-def test_a_locked_manager_must_be_unlocked_first(others: list[dict[str, Any]]) -> None:
-    answer = plan(view("m1", state="locked"), *others)
-    assert "Unlock it with 'docker swarm unlock'" in only_problem(answer) and "'m1'" in only_problem(answer)
-    assert "m1" not in answer["join"]
-
-
 @pytest.mark.parametrize(
     "lost",
     [
