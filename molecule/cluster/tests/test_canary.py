@@ -54,10 +54,11 @@ def given(tmp_path_factory):
     (folder / "context").mkdir()
     dockerfile = f'FROM {IMAGE}\nARG TOKEN\nRUN test -n "$$TOKEN"\n'
     build = {"context": "context", "dockerfile_inline": dockerfile, "args": {"TOKEN": "${PASSWORD}"}}
+    built = {**{key: value for key, value in service.items() if key != "image"}, "build": build}
     compose = folder / "compose.yml"
     definition = {
         "version": "3.9",
-        "services": {"web": {**service, "env_file": "web.env"}, "built": {**service, "image": None, "build": build}},
+        "services": {"web": {**service, "env_file": "web.env"}, "built": built},
         "secrets": {"password": {"file": "./password"}},
     }
     compose.write_text(json.dumps(definition), encoding="utf-8")
