@@ -27,6 +27,8 @@ from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import Acti
 
 LOGIN = set(IMAGE_OPTIONS["registry_logins"]["options"])
 # An anchor and a tag, which YAML allows before a value.
+# The keys of a build section that docker's command knows, which does not build. With others it would refuse the whole file.
+BUILD_KEYS = {"context", "dockerfile", "args", "labels", "cache_from", "network", "target", "shm_size"}
 PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
 
 
@@ -179,7 +181,7 @@ def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: 
 
 
 def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:
-    """A Compose file whose paths are those of the packed files, and otherwise letter by letter the same."""
+    """A Compose file whose paths are those of the packed files, without builds that docker's command would refuse; the rest stays as it is."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
@@ -189,6 +191,9 @@ def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:
         start, end = node.start_mark.index, node.end_mark.index
         if start not in replaced:
             replaced[start] = end, json.dumps(attach(node.value))
+    for build in build_nodes(root):
+        start, end = build.start_mark.index, build.end_mark.index
+        replaced[start] = len(text[:end].rstrip()), '"."'  # a block ends where the next one begins
     for start, (end, value) in sorted(replaced.items(), reverse=True):
         properties = PROPERTIES.match(text, start, end)  # a node begins with its anchor and tag
         text = text[: properties.end() if properties else start] + value + text[end:]
@@ -202,6 +207,14 @@ def path_nodes(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
             yield from scalars(get(item, "file"))
     for _name, item in pairs(get(root, "services")):
         yield from scalars(get(item, "env_file"))
+
+
+def build_nodes(root: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+    """The build sections with keys that docker's command does not know."""
+    for _name, item in pairs(get(root, "services")):
+        build = get(item, "build")
+        if isinstance(build, yaml.MappingNode) and {key for key, _value in pairs(build)} - BUILD_KEYS:
+            yield build
 
 
 def pairs(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
@@ -238,7 +251,15 @@ def with_dict_replaced(definition: Any, attach: Callable[[str], str]) -> Any:
     for section, option in (("configs", "file"), ("secrets", "file"), ("services", "env_file")):
         if isinstance(new.get(section), dict):
             new[section] = {name: with_path(item, option, attach) for name, item in new[section].items()}
+    if isinstance(new.get("services"), dict):
+        new["services"] = {name: {**item, "build": "."} if strange_build(item) else item for name, item in new["services"].items()}
     return new
+
+
+def strange_build(service: Any) -> bool:
+    """Whether a service has a build section with keys that docker's command does not know."""
+    build = service.get("build") if isinstance(service, dict) else None
+    return isinstance(build, dict) and bool(set(build) - BUILD_KEYS)
 
 
 def with_path(item: Any, option: str, attach: Callable[[str], str]) -> Any:

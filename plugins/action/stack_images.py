@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
-from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, definitions, finder, images_of, untagged
+from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, definitions, finder, full_name, images_of, untagged
 
 
 class ActionModule(ActionBase):
@@ -40,12 +40,15 @@ class ActionModule(ActionBase):
         answer = self._execute_module(module_name="apiary.swarm.registry_info", module_args=asked, task_vars=task_vars)
         digests = answer.get("digests") or {}
         # At -v everything is shown that a task returns.
-        images = [{**without_arguments(image), "digest": digests.get(image["name"])} for image in images]
+        registry = options["registry"]
+        images = [
+            {**without_arguments(image), "image": full_name(image, registry), "digest": digests.get(image["name"])} for image in images
+        ]
         told = {
             "images": images,
             "missing": [image for image in images if not image["digest"]],
             "untagged": untagged(images, digests),
-            "definitions": definitions(images, options["registry"]),
+            "definitions": definitions(images, registry),
         }
         failure = {"failed": True, "msg": answer.get("msg", "")} if answer.get("failed") or answer.get("unreachable") else {}
         return {**result, "changed": False, **told, **failure}

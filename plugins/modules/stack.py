@@ -108,7 +108,7 @@ options:
     type: bool
     default: false
   assume_present:
-    description: External objects that an earlier task would have created. They are assumed to exist in check mode.
+    description: External objects and images that an earlier task would have made. They are assumed to exist in check mode.
     type: dict
     default: {}
     suboptions:
@@ -119,6 +119,11 @@ options:
         default: []
       configs:
         description: Names of configs.
+        type: list
+        elements: str
+        default: []
+      images:
+        description: Names of images, in full. Their registry is not asked, and they are expected for the platforms of the image before.
         type: list
         elements: str
         default: []
@@ -348,7 +353,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": {},
         # Names of secrets are none.
         "options": {
-            kind: {"type": "list", "elements": "str", "default": [], "no_log": False} for kind in ("networks", "configs", "secrets")
+            kind: {"type": "list", "elements": "str", "default": [], "no_log": False}
+            for kind in ("networks", "configs", "secrets", "images")
         },
     },
     "state": {"type": "str", "choices": ["present", "absent", "rolled_back"], "default": "present"},

@@ -79,7 +79,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: All images. What is pushed without being built has C(name), C(repository) and C(digest) only.
+  description: All images. What is pushed without being built has C(name), C(image), C(repository) and C(digest) only.
   type: list
   elements: dict
   returned: always
@@ -88,6 +88,10 @@ images:
       description: The image as C(repository:tag).
       type: str
       sample: shop/web:0f6d3d1c7a9b2e44
+    image:
+      description: Its name with that of the registry.
+      type: str
+      sample: 127.0.0.1:5000/shop/web:0f6d3d1c7a9b2e44
     repository:
       description: The repository.
       type: str

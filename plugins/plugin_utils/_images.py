@@ -52,6 +52,11 @@ def with_names_once(images: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def full_name(image: dict[str, Any], registry: str) -> str:
+    """What an image is called in a registry."""
+    return f"{registry}/{image['name']}"
+
+
 def definitions(images: list[dict[str, Any]], registry: str) -> dict[str, Any]:
     """{project: {services: {service: {image: registry/repository:tag@digest}}}} of the images that are built."""
     found: dict[str, Any] = {}
@@ -59,7 +64,7 @@ def definitions(images: list[dict[str, Any]], registry: str) -> dict[str, Any]:
         if "project" in image:
             services = found.setdefault(image["project"], {"services": {}})["services"]
             digest = f"@{image['digest']}" if image["digest"] else ""
-            services[image["service"]] = {"image": f"{registry}/{image['name']}{digest}"}
+            services[image["service"]] = {"image": f"{full_name(image, registry)}{digest}"}
     return found
 
 

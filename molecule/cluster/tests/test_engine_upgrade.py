@@ -29,6 +29,8 @@ def versions(lab):
 
 
 def test_an_engine_is_not_replaced_unasked(lab):
+    # With the engine of the lab's own release.
+    lab.site()
     lab.play(str(ROOT / "molecule" / "engines" / "prepare.yml"), "-e", "lab_suite=forky")
     before, starts = lab.at_rest(), lab.engine_starts()
     assert versions(lab) == dict.fromkeys(HOSTS, "26.1")

@@ -42,7 +42,7 @@ class Recorder:
 
     :param services: all services as listed just now; None to read them.
     :param answers: what registries have answered, path -> (status, body). It is not asked for again; what is asked for is added.
-    :param assume: take external objects that the request names for present.
+    :param assume: take external objects and images that the request names for present.
     :ivar operations: what was captured, in the CLI's order.
     :ivar unresolved: image -> why its registry did not tell its digest.
     :ivar lacking: the external objects that are not there, as C(network 'front').
@@ -66,6 +66,8 @@ class Recorder:
         self.refused: list[str] = []
         self.unresolved: dict[str, str] = {}
         self.lacking: list[str] = []
+        # The images that will be in their registry by then.
+        self._coming = set(request.assume_present.get("images") or [] if assume else [])
 
     def run(self, sources: compose.Sources) -> list[str]:
         """Let the CLI ask for all that it wants; its warnings.
@@ -89,7 +91,7 @@ class Recorder:
         if self._snapshot is None:
             self._snapshot = Snapshot(self._client, self._services)
             for kind, names in self._request.assume_present.items() if self._assume else ():
-                for name in names or []:
+                for name in names or [] if kind != "images" else []:
                     if not self._snapshot.find(kind, name):
                         self._snapshot.add(kind, assumed_object(kind, name))
         return self._snapshot
@@ -177,7 +179,8 @@ class Recorder:
         status, text = self.answers[path]
         if status >= 300:
             image = unquote(path[len("/distribution/") :].rpartition("/json")[0])
-            self.unresolved[image] = error_message(text.encode()).strip().rstrip(".")
+            if image not in self._coming:
+                self.unresolved[image] = error_message(text.encode()).strip().rstrip(".")
         return status, JSON, text.encode()
 
     def _refuse(self, method: str, path: str) -> Answer:
@@ -201,7 +204,7 @@ class Recorder:
         remark = ""
         if live is not None:
             remark = service.keep_image(body, live["Spec"], self.unresolved)
-            service.keep_platforms(body, live["Spec"])
+            service.keep_platforms(body, live["Spec"], self._coming)
             if given.replicas == "keep":
                 service.keep_replicas(body, live["Spec"])
         self.contents.refer(body)

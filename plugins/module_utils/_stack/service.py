@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from typing import Any
+from typing import Any, Container
 
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import (
     CHANGED,
@@ -314,14 +314,17 @@ def keep_replicas(spec: dict[str, Any], live: dict[str, Any]) -> None:
         spec["Mode"]["Replicated"] = {**own["Replicated"], "Replicas": there["Replicated"]["Replicas"]}
 
 
-def keep_platforms(spec: dict[str, Any], live: dict[str, Any]) -> None:
+def keep_platforms(spec: dict[str, Any], live: dict[str, Any], coming: Container[str] = ()) -> None:
     """An image that was not looked up keeps the platforms that are known of it.
 
     With C(--resolve-image changed) or C(never) the CLI copies the live image and forgets them.
+
+    :param coming: the images that are yet to be built, most likely for the same platforms.
     """
     platforms = (live.get("TaskTemplate", {}).get("Placement") or {}).get("Platforms")
     placement = spec["TaskTemplate"].get("Placement") or {}
-    if platforms and image_of(spec) == image_of(live) and not placement.get("Platforms"):
+    same = image_of(spec) == image_of(live) or image_of(spec) in coming
+    if platforms and same and not placement.get("Platforms"):
         spec["TaskTemplate"]["Placement"] = {**placement, "Platforms": copy.deepcopy(platforms)}
 
 

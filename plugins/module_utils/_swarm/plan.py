@@ -46,8 +46,11 @@ def plan(hosts: Hosts, managers: list[str], can_unlock: bool = False) -> Section
     strangers = unmanaged_nodes([node for node in nodes if node["id"] not in former], looks, silent)
     unknown = [name for name, known in silent.items() if not any(is_called(node, known) for node in nodes)]
     locked = [name for name, swarm in looks.items() if swarm["state"] == "locked"]
-    asked = {name: swarm for name, swarm in looks.items() if not (can_unlock and name in locked)}
-    problems = problems_in_swarm(asked, info) if order else problems_without_control(asked, here, managers)
+    if order:
+        problems = problems_in_swarm({name: swarm for name, swarm in looks.items() if not (can_unlock and name in locked)}, info)
+    else:
+        # What the others lack may be the managers that are unlocked first.
+        problems = [] if can_unlock and locked else problems_without_control(looks, here, managers)
     roles = {name: wanted_role(name, hosts[name], managers) for name in looks}
     joining = [name for name, swarm in looks.items() if name != control and swarm["state"] in JOINABLE] if control else []
     data: dict[str, Any] = {

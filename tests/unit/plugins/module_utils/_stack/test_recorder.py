@@ -129,6 +129,20 @@ def test_a_silent_registry_fails_the_plan_where_that_is_asked_for(engine: StackE
     assert moved["plan"][1]["changes"] == [["image", "web:1@sha256:aa", "web:1@sha256:cc"]]
 
 
+def test_an_image_that_is_yet_to_be_built_is_expected_where_a_silent_registry_fails_the_plan(engine: StackEngine) -> None:
+    engine.digests = {"web:1": "sha256:aa", "db:1": "sha256:bb"}
+    run(engine, registry_unreachable="fail")
+    platforms = [{"Architecture": "amd64", "OS": "linux"}]
+    engine.named("services", "app_web")["Spec"]["TaskTemplate"].setdefault("Placement", {})["Platforms"] = platforms
+    coming = {"definitions": changed(web={"image": "web:2"}), "registry_unreachable": "fail"}
+    predicted = run(engine, check=True, **coming, assume_present={"images": ["web:2"]})
+    (web,) = [entry for entry in predicted["plan"] if entry["action"] == "update"]
+    assert web["changes"] == [["image", "web:1@sha256:aa", "web:2"]] and not predicted.get("warnings")
+    for check in (True, False):
+        with pytest.raises(SwarmError, match="the registry did not tell the digest of image 'web:2'"):
+            run(engine, check=check, **coming, assume_present={"images": ["web:2"] if not check else []})
+
+
 def test_what_an_earlier_task_would_have_made_can_be_assumed(engine: StackEngine) -> None:
     definitions = changed(web={"secrets": ["pw", "outside"]})
     definitions[0]["secrets"]["outside"] = {"external": True}

@@ -58,7 +58,7 @@ def plan(can_unlock: bool, **swarms: dict[str, Any]) -> Section:
     """The plan of the three managers."""
     hosts = {
         name: {"look": {"swarm": swarms[name]}, "roles": {"cluster_advertise_addr": f"10.0.0.{number}"}, "addresses": [f"10.0.0.{number}"]}
-        for number, name in enumerate(MANAGERS, 1)
+        for number, name in enumerate(swarms, 1)
     }
     return swarm_plan.plan(hosts, MANAGERS, can_unlock)
 
@@ -81,6 +81,7 @@ def test_with_the_key_it_is_unlocked_first() -> None:
 
 
 def test_where_all_managers_are_locked_nothing_else_is_promised() -> None:
-    found = plan(True, m1=LOCKED, m2=LOCKED, m3=LOCKED)
+    lost = {**NOBODY, "state": "active", "cluster_id": "c1", "error": "no manager answers"}
+    found = plan(True, m1=LOCKED, m2=LOCKED, m3=LOCKED, w1=lost)
     assert told(found) == [("m1", "unlock"), ("m2", "unlock"), ("m3", "unlock")] and not found.problems
     assert found.data["control"] is None and found.warnings == ["What else there is to do is planned when managers are unlocked."]
