@@ -14,6 +14,8 @@ from stories import ROOT
 # Series of runs at a time: the machine is small.
 AT_ONCE = 6
 IMAGE = "apiary-lab/python:13"
+# What engines say of an image that is nowhere: of their own store, of containerd's, and of a registry that tells strangers nothing.
+NO_IMAGE = "(?:No such image|failed to resolve reference|pull access denied|failed to pull)"
 # The lab's images are on the node with this label, and the kernel may have no IPVS.
 PLACE = {
     "endpoint_mode": "dnsrr",

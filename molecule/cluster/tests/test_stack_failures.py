@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from stack_stories import PLACE, Stack, play, service
+from stack_stories import NO_IMAGE, PLACE, Stack, play, service
 
 HEALTHY = service()
 
@@ -31,7 +31,7 @@ FLAPPING = update("pause", "sleep 6; exit 8", monitor="2s")
 JOB = {"mode": "replicated-job", "endpoint_mode": "dnsrr", "placement": PLACE["placement"], "restart_policy": {"condition": "none"}}
 # name: (services before or nothing, services, more options, words of the failure or nothing)
 SCENARIOS = {
-    "image": (None, {**HEALTHY, "image": "apiary-lab/nowhere:1"}, {}, "could not be started.*No such image"),
+    "image": (None, {**HEALTHY, "image": "apiary-lab/nowhere:1"}, {}, f"could not be started.*{NO_IMAGE}"),
     "binary": (None, service("/nowhere", init=False), {}, "could not be started.*/nowhere"),
     "crash": (None, broken("echo because; exit 3"), {"max_failures": 3}, r"have failed 3 times.*\(3\).*last log lines: because"),
     "loop": (None, broken("sleep 2; exit 3", update_config={}), {"wait_timeout": 30}, r"tasks running after 30 s.*\(3\)"),
@@ -41,7 +41,7 @@ SCENARIOS = {
     "attempts": (None, broken("exit 4", policy={"max_attempts": 1}), {}, r"starts no new ones.*\(4\)"),
     "job": (None, {**service("false"), "deploy": JOB}, {}, "its job failed"),
     "paused": (HEALTHY, update("pause", "exit 5"), {}, r"update is paused.*\(5\)"),
-    "pausedimage": (HEALTHY, {**update("pause", "true"), "image": "apiary-lab/nowhere:1"}, {}, "update is paused.*No such image"),
+    "pausedimage": (HEALTHY, {**update("pause", "true"), "image": "apiary-lab/nowhere:1"}, {}, f"update is paused.*{NO_IMAGE}"),
     "back": (HEALTHY, update("rollback", "sleep 1; exit 6"), {}, r"was rolled back to the previous version.*\(6\)"),
     "onward": (HEALTHY, update("continue", "exit 7"), {"max_failures": 4}, r"have failed.*\(7\)"),
     # Swarm has monitored it and is content when it crashes later; the next run sees that.

@@ -11,7 +11,7 @@ import os
 import re
 
 import pytest
-from stack_stories import PLACE, Stack, plan_of, service
+from stack_stories import NO_IMAGE, PLACE, Stack, plan_of, service
 
 ENGINE = os.environ["ENGINE"]
 API = {"20.10": "1.41", "26.1": "1.45", "28.5": "1.51"}
@@ -279,7 +279,7 @@ def test_a_deployment_that_does_not_work_fails_and_is_taken_back(lab, stack, def
     wrong = copy.deepcopy(definition)
     wrong["services"]["side"]["image"] = "apiary-lab/nowhere:1"
     result = stack.run(definitions=[wrong], rollback=True)
-    assert result["failed"] and "No such image" in result["msg"] and "rolled back" in result["msg"], result["msg"]
+    assert result["failed"] and re.search(NO_IMAGE, result["msg"]) and "rolled back" in result["msg"], result["msg"]
     wrong = copy.deepcopy(definition)
     wrong["services"]["side"].update(command=["sh", "-c", "echo because; exit 3"])
     wrong["services"]["side"]["deploy"]["update_config"] = {"failure_action": "rollback", "monitor": "2s", "parallelism": 0}

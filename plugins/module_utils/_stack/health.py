@@ -130,7 +130,9 @@ def evaluate(observation: Observation, history: History) -> Health | None:
         wanted = len(places(live, observation.place) | given_up_nodes)
         nowhere = history.holds_for("nowhere", not wanted, observation.now, GAP)
         if not wanted:
-            return Health(True, "no node matches") if nowhere else None
+            # Swarm makes the next task when one fails, unless its node is drained.
+            through = ends(policy_of(observation.service)) and "complete" in {state(task) for task in newest(observation).values()}
+            return Health(True, "ran to completion") if through else Health(True, "no node matches") if nowhere else None
     if history.holds_for("given up", bool(given_up_nodes and live), observation.now, GAP):
         count = len(given_up_nodes)
         return Health(False, f"on {count} of its {wanted} nodes its tasks have failed and its restart policy starts no new ones")
@@ -208,7 +210,7 @@ def crash_loop(observation: Observation, history: History) -> float:
 def given_up(live: list[dict[str, Any]], wanted: int, observation: Observation, history: History) -> Health | None:
     """Too few tasks run: final only when the restart policy starts no new ones."""
     history.good_since = None
-    policy = observation.service["Spec"].get("TaskTemplate", {}).get("RestartPolicy") or {}
+    policy = policy_of(observation.service)
     stopped = (ends(policy) or bool(policy.get("MaxAttempts"))) and not live and observation.update_state != "updating"
     if history.holds_for("gap", stopped, observation.now, GAP):
         return Health(False, f"none of its {wanted} tasks is left and its restart policy starts no new ones")
@@ -217,13 +219,22 @@ def given_up(live: list[dict[str, Any]], wanted: int, observation: Observation, 
 
 def used_up(live: list[dict[str, Any]], observation: Observation) -> set[Any]:
     """The nodes on which a global service has failed for good: Swarm makes no new tasks there, which is no want of nodes."""
-    policy = observation.service["Spec"].get("TaskTemplate", {}).get("RestartPolicy") or {}
+    policy = policy_of(observation.service)
     if observation.update_state == "updating" or not (ends(policy) or policy.get("MaxAttempts")):
         return set()
-    # On a node that was drained since, the newest task was told to stop.
-    newest = {task.get(observation.place): task for task in sorted(observation.tasks, key=changed_at)}
-    failed = {node for node, task in newest.items() if state(task) in FAILED}
-    return failed - places(live, observation.place) - observation.nodes_down
+    failed = {node for node, task in newest(observation).items() if state(task) in FAILED}
+    return failed - places(live, observation.place)
+
+
+def newest(observation: Observation) -> dict[Any, dict[str, Any]]:
+    """The newest task of each slot, or of each node that is not down. On one that was drained since, it was told to stop."""
+    found = {task.get(observation.place): task for task in sorted(observation.tasks, key=changed_at)}
+    return {place: task for place, task in found.items() if task.get("NodeID") not in observation.nodes_down}
+
+
+def policy_of(service: dict[str, Any]) -> dict[str, Any]:
+    """The restart policy of a service."""
+    return service["Spec"].get("TaskTemplate", {}).get("RestartPolicy") or {}
 
 
 def ends(policy: dict[str, Any]) -> bool:
@@ -238,7 +249,7 @@ def ran_to_completion(service: dict[str, Any], tasks: list[dict[str, Any]]) -> b
 
     :param tasks: those of the current spec.
     """
-    policy = service["Spec"].get("TaskTemplate", {}).get("RestartPolicy") or {}
+    policy = policy_of(service)
     replicas = (service["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 0)
     complete = places([task for task in tasks if state(task) == "complete"], "Slot")
     return ends(policy) and 0 < replicas <= len(complete) and not live_tasks(tasks)

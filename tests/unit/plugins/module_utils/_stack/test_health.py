@@ -254,6 +254,8 @@ def test_a_global_service_whose_restart_policy_is_used_up_fails() -> None:
     second, health = watch(service({"Global": {}}, policy={"Condition": "any", "MaxAttempts": 2}), failed)
     assert (second, health) == (5, Health(False, "none of its 1 tasks is left and its restart policy starts no new ones"))
     assert watch(service({"Global": {}}), failed) == (5, Health(True, "no node matches")), "one that was drained after a failure"
+    done = [task("complete", 1, 100), task("complete", 2, 100)]
+    assert watch(service({"Global": {}}, policy=ONCE), done) == (0, Health(True, "ran to completion"))
 
 
 def test_a_global_service_that_is_used_up_on_one_of_its_nodes_fails() -> None:
