@@ -29,7 +29,7 @@ TASKS = {
     "Start the engine at boot": ("engine", "enable"),
 }
 # Tasks that carry out a line that another one stands for.
-MEANS = ("Apply the kernel parameters", "Load the kernel modules", "Make the folder", "Make a folder", "Copy the", "Remove ")
+MEANS = ("Load the kernel modules", "Make the folder", "Make a folder", "Copy the", "Remove ")
 
 
 def planned(lab, *arguments):
@@ -99,6 +99,7 @@ def told(host, name, result):
         "stack": stacks,
         "docker_image_load": lambda host, _result: [(host, "image", "load", name.replace("Load ", ""))],
         "docker_image": lambda _host, _result: [("swarm", "image", name.split(" ")[0].lower(), name.rpartition(" ")[2])],
+        "image_build": lambda _host, _result: [("swarm", "image", "build", name.rpartition(" ")[2])],
     }
     return tellers[module](host, result) if module in tellers else []
 

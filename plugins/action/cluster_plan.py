@@ -104,11 +104,16 @@ class ActionModule(ActionBase):
         if cluster.data["in_control"]:
             own = variables["hostvars"][cluster.data["control"]]
             stacks = {answer["item"]: answer for answer in (answered(own.get("stacks_result")) or {}).get("results") or []}
-            images = answered(own.get("images_result"))
-            if images is not None:
+            # Where they are and what they are called was asked also where this run leaves them out: the stacks need it.
+            registry, images = answered(own.get("registry_result")), answered(own.get("images_result"))
+            problems = _deployments.twice(self._variable(variables)("stacks_projects", []))
+            if images is not None and "images" in parts:
                 images = {**images, "builds": (answered(own.get("images_builds")) or {}).get("results") or []}
-            found = _deployments.plan(answered(own.get("registry_result")), images, stacks)
-            return found._replace(problems=_deployments.twice(self._variable(variables)("stacks_projects", [])) + found.problems)
+            elif images is not None:
+                problems += _deployments.left_out(images) if "stacks" in parts else []
+                images = None
+            found = _deployments.plan(registry if "registry" in parts else None, images, stacks)
+            return found._replace(problems=problems + found.problems)
         return _sections.before_there_is_a_swarm(parts, self._variable(variables), finder(self), decrypted(self._loader))
 
     def _refused(self, parts: list[str], variables: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import Acti
 class ActionModule(ActionWithProgress):
     """The action of M(apiary.swarm.image_build)."""
 
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False  # the folder for it is made when there is something to send
     _requires_connection = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def require_values(stack: str, projects: list[tuple[str, dict[str, Any]]], env: 
 
 
 def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:
-    """A Compose file whose paths are those of the packed files, without builds that docker's command would refuse; the rest stays as it is."""
+    """A Compose file with the paths of the packed files, without builds that docker's command would refuse, and otherwise as it was."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:

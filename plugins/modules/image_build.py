@@ -46,6 +46,10 @@ options:
       - Address of the registry, as C(host:port). This host's engine uses the logins that C(docker login) has left.
     type: str
     required: true
+  _controller_data:
+    description:
+      - What the action plugin has found out on the controller. Nothing of it is ever shown.
+    type: str
   timeout:
     description:
       - How long one question to the Engine or the registry may take, in seconds. Building and pushing take the time that they need.

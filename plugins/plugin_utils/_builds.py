@@ -30,11 +30,17 @@ DIGEST_LENGTH = 16
 HONOURED = {"context", "dockerfile", "dockerfile_inline", "args", "target", "network", "labels", "shm_size", "platforms"}
 SETTINGS = ("args", "target", "network", "labels", "shm_size", "platform")
 WITHOUT_EFFECT = {"cache_from", "cache_to", "no_cache", "pull", "provenance", "sbom"}
-# What only BuildKit understands, in a Dockerfile.
+# What only BuildKit understands, in a Dockerfile whose continued lines have been joined; a here document has a line that ends it.
 BUILDKIT = re.compile(
-    r"^\s*(?:RUN\s+--(?:mount|network|security)\b|(?:COPY|ADD)\s+(?:--\S+\s+)*--(?:link|parents|exclude)\b|(?:RUN|COPY|ADD)\s.*<<-?['\"]?[A-Z_])",
+    r"^\s*(?:ONBUILD\s+)?(?:"
+    r"RUN\s+(?:--\S+\s+)*--(?:mount|network|security|device)\b"
+    r"|(?:COPY|ADD)\s+(?:--\S+\s+)*--(?:link|parents|exclude)\b"
+    r"|(?:RUN|COPY|ADD)\s.*(?<!<)<<-?(?P<quote>['\"]?)(?P<end>[A-Z_]\w*)(?P=quote)(?=[\s\S]*^\t*(?P=end)[ \t]*$)"
+    r")",
     re.MULTILINE | re.IGNORECASE,
 )
+CONTINUED = re.compile(r"\\[ \t]*\n")
+SIZE = re.compile(r"\d+(?:\.\d+)?\s*[bkmgt]?b?\Z", re.IGNORECASE)
 
 
 def read_file(path: str) -> bytes:
@@ -129,7 +135,7 @@ def describe(project: str, service: str, base: str, build: dict[str, Any]) -> di
     repository = f"{project}/{service}".lower()
     try:
         tag = digest(context, disguised(settings))[:DIGEST_LENGTH]
-        buildkit = bool(BUILDKIT.search(context.dockerfile_content().decode("utf-8", "replace")))
+        buildkit = bool(BUILDKIT.search(CONTINUED.sub(" ", context.dockerfile_content().decode("utf-8", "replace"))))
     except OSError as error:
         raise unreadable(service, error) from error
     return {
@@ -197,6 +203,9 @@ def refuse(service: str, build: dict[str, Any], platforms: list[Any]) -> None:
         cause = cause or f"{', '.join(f'build.{key}' for key in unknown)} are not supported"
         advice = "Take it out, or build the image elsewhere and name it with image"
         raise ComposeError(f"Could not build service '{service}': {cause}. {advice}.")
+    size = str(build.get("shm_size") or "0")
+    if not SIZE.match(size):
+        raise ComposeError(f"Could not build service '{service}': build.shm_size '{size}' is no size. Write it as 64m or 1gb.")
     if len(platforms) > 1:
         cause = f"build.platforms has {len(platforms)} platforms, and an engine's store takes the image of one"
         raise ComposeError(f"Could not build service '{service}': {cause}. Leave one, or build the image elsewhere and name it with image.")

@@ -16,6 +16,8 @@ import re
 import tarfile
 from typing import Any, BinaryIO, Iterator, NamedTuple
 
+from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
+
 # What has a meaning in a pattern of .dockerignore, as a regular expression (github.com/moby/patternmatcher).
 WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?|\[\^?[^\]]+\]|\\.|.")
 WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -172,7 +174,10 @@ def ignore_rules(context: str, dockerfile: str) -> list[Rule]:
     for pattern in patterns:
         keeps = pattern.startswith("!")
         normal = os.path.normpath(pattern.lstrip("!").strip().strip("/"))
-        rules.append(Rule(re.compile("".join(map(expression, WILDCARD.findall(normal)))), keeps))
+        try:
+            rules.append(Rule(re.compile("".join(map(expression, WILDCARD.findall(normal)))), keeps))
+        except re.error as error:
+            raise ComposeError(f"Could not read the file '{path}': its line '{pattern}' is no pattern ({error}). Correct it.") from error
     return rules
 
 

@@ -43,7 +43,7 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
             warnings.append("The registry does not run as it should; the run waits for it.")
     if images is not None:
         silent = "msg" in images
-        problems += [str(build["msg"]) for build in images.get("builds") or [] if "msg" in build]
+        problems += [unbuildable(build) for build in images.get("builds") or [] if "msg" in build]
         if silent and not data["registry"]:
             problems.append(str(images["msg"]))
         missing = images.get("missing") or []
@@ -75,6 +75,26 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
 def missing_image(image: dict[str, Any]) -> Change:
     """An image that the registry does not have."""
     return Change(SWARM, "image", "build" if image.get("project") else "push", f"{image['name']}: the registry does not have it")
+
+
+def unbuildable(build: Answer) -> str:
+    """Why an image cannot be built, from the prediction of its build."""
+    reason = str(build["msg"]).strip()
+    if not build.get("unreachable"):
+        return reason
+    name = (build.get("__images_item") or {}).get("name", "")
+    cause = f"the host that builds does not answer ({reason.rstrip('.')})"
+    return f"Could not build image '{name}': {cause}. Bring it up, or set images_builder."
+
+
+def left_out(images: Answer) -> list[str]:
+    """Why stacks cannot be deployed whose images are to be built, in a run that builds none."""
+    return [
+        f"Could not deploy stack '{image['project']}': the image of its service '{image['service']}' is to be built, and this run leaves "
+        "out images. Run without --skip-tags images."
+        for image in images.get("missing") or []
+        if image.get("project")
+    ]
 
 
 def tagged_image(image: dict[str, Any]) -> Change:

@@ -58,4 +58,15 @@ def is_dead(text: str) -> bool:
     found = OWNER.match(text)
     if not found or found["place"] != place() or not os.path.isdir("/proc/self"):
         return False
-    return began(int(found["process"])) != int(found["began"])
+    process = int(found["process"])
+    since = began(process)
+    if since is not None:
+        return since != int(found["began"])
+    # Who may not look into a process, as with hidepid, may still learn that it is there.
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        pass
+    return False

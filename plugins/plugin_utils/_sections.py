@@ -30,6 +30,8 @@ ACT_GROUPS = (
 )
 
 
+# The parts that are deployed through a manager.
+DEPLOYED = ("registry", "images", "stacks")
 # The manager to work through.
 CONTROL = "swarm_control"
 
@@ -69,11 +71,22 @@ def of_hosts(
     if "engine" in parts:
         renewed = sections.get("tls", nothing()).data.get("renewed") or {}
         sections["engine"] = engine_plan.plan(hosts, renewed, bool(controller.variable("cluster_unlock_key", "")))
-    if "cluster" in parts:
-        sections["cluster"] = swarm_plan.plan(hosts, managers, bool(controller.variable("cluster_unlock_key", "")))
+    if {"cluster", *DEPLOYED} & set(parts):
+        found = swarm_plan.plan(hosts, managers, bool(controller.variable("cluster_unlock_key", "")))
+        sections["cluster"] = found if "cluster" in parts else only_control(found)
     if "archives" in parts:
         sections["archives"] = archives(hosts)
     return sections
+
+
+def only_control(cluster: Section) -> Section:
+    """The manager to deploy through, where the run leaves the swarm itself as it is."""
+    problems = []
+    if not cluster.data["in_control"]:
+        cause = "there is no swarm in control, and this run leaves out the part that makes it"
+        problems = cluster.problems or [f"Could not deploy the stacks: {cause}. Run without --skip-tags cluster."]
+    nothing_to_do = {"join": [], "former": [], "unmanaged": [], "init": False, "configure": False, "label": False, "prune": False}
+    return Section(problems, [], [], {**cluster.data, **nothing_to_do})
 
 
 def archives(hosts: dict[str, Any]) -> Section:

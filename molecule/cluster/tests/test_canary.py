@@ -33,6 +33,10 @@ def marked(name):
     return f"{MARK}-{name}"
 
 
+# The registry is reached without.
+PROXIES = {"http-proxy": f"http://operator:{marked('proxy')}@192.0.2.1:3128", "no-proxy": "172.28.0.0/16"}
+
+
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
     """Options with a marked value in every secret input, in a file as from a vault."""
@@ -71,7 +75,7 @@ def given(tmp_path_factory):
     variables = {
         "stacks_projects": [project],
         "registry_environment": {"REGISTRY_HTTP_SECRET": marked("registry")},
-        "engine_daemon_options": {"proxies": {"http-proxy": f"http://operator:{marked('proxy')}@192.0.2.1:3128"}},
+        "engine_daemon_options": {"proxies": PROXIES},
         "cluster_unlock_key": f"SWMKEY-1-{marked('unlock')}",
         "engine_remote_api": True,
         "tls_ca_passphrase": marked("passphrase"),

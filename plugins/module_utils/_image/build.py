@@ -16,6 +16,8 @@ from ansible_collections.apiary.swarm.plugins.module_utils._stack.redaction impo
 
 # BuildKit makes no networks of its own; the Engine's builder takes any network of its host.
 NETWORKS = ("", "default", "none", "host")
+# What docker's command reads in its own environment, which is the way of arguments to BuildKit.
+OWN_VARIABLES = re.compile(r"(?:HOME|PATH|(?:DOCKER|BUILDX|LD)_.*)\Z")
 # Lines of a builder's log that a failure shows.
 SHOWN_LINES = 40
 # "#6 1.234 " before a line of BuildKit's log.
@@ -86,11 +88,14 @@ def builder(build: Build, docker: str | None) -> str | None:
     :param docker: the command that has BuildKit, where there is one.
     :raises SwarmError: neither can build it.
     """
-    if docker and build.network in NETWORKS:
+    own = sorted(name for name in build.args if OWN_VARIABLES.match(name))
+    if docker and build.network in NETWORKS and not own:
         return docker
     if not build.buildkit:
         return None
     cause = "its Dockerfile uses what only BuildKit understands, and "
+    if docker and own:
+        raise build.error(f"{cause}docker's command needs {', '.join(own)} for itself", "Give these arguments other names")
     if docker:
         raise build.error(f"{cause}that knows no network '{build.network}'", "Leave build.network out, or write the Dockerfile without")
     advice = "Install docker-buildx there (docker-buildx-plugin of Docker's own packages), or write the Dockerfile without"
@@ -130,24 +135,23 @@ def with_engine(build: Build, api: Any) -> None:
     from docker.utils import parse_bytes
 
     with open(build.archive, "rb") as archive:
-        answer = api.build(
-            fileobj=archive,
-            custom_context=True,
-            encoding="gzip",
-            tag=build.image,
-            dockerfile=build.dockerfile,
-            buildargs=build.args,
-            target=build.target or None,
-            network_mode=build.network or None,
-            labels=build.labels,
-            shmsize=parse_bytes(build.shm_size) if build.shm_size else None,
-            platform=build.platform or None,
-            rm=True,
-            forcerm=True,
-            decode=True,
-        )
+        options = {
+            "fileobj": archive,
+            "custom_context": True,
+            "encoding": "gzip",
+            "tag": build.image,
+            "dockerfile": build.dockerfile,
+            "buildargs": build.args,
+            "target": build.target or None,
+            "network_mode": build.network or None,
+            "labels": build.labels,
+            "platform": build.platform or None,
+            "rm": True,
+            "forcerm": True,
+            "decode": True,
+        }
         lines: list[str] = []
-        for item in refused(build, answer):
+        for item in answers(build, lambda: api.build(**options, shmsize=parse_bytes(build.shm_size) if build.shm_size else None)):
             if item.get("error"):
                 raise build.error(str(item["error"]), ADVICE, lines[-SHOWN_LINES:])
             lines += [line for line in str(item.get("stream", "")).splitlines() if line.strip()]
@@ -157,7 +161,7 @@ def push(build: Build, api: Any) -> str:
     """Push to the registry that the image's name begins with; the digest there."""
     repository, _colon, tag = build.image.rpartition(":")
     digest = ""
-    for item in refused(build, api.push(repository, tag=tag, stream=True, decode=True)):
+    for item in answers(build, lambda: api.push(repository, tag=tag, stream=True, decode=True)):
         if item.get("error"):
             raise SwarmError(
                 f"Could not push image '{build.image}': {str(item['error']).rstrip('.')}. Look at the registry, or log in there."
@@ -166,11 +170,12 @@ def push(build: Build, api: Any) -> str:
     return digest
 
 
-def refused(build: Build, answer: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The answer of the Engine bit by bit; what it refuses becomes a sentence."""
+def answers(build: Build, ask: Callable[[], Iterable[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """The answer of the Engine bit by bit; what it refuses, at once or later, becomes a sentence."""
     from docker.errors import DockerException
+    from requests.exceptions import RequestException
 
     try:
-        yield from answer
-    except DockerException as error:
+        yield from ask()
+    except (DockerException, RequestException) as error:
         raise build.error(str(getattr(error, "explanation", None) or error), "Look at the engine's log on this host") from error

@@ -103,6 +103,9 @@ def test_a_run_is_known_to_be_dead_by_those_who_can_know(monkeypatch: pytest.Mon
     assert _owner.is_dead(f"me@here (process {2**30}, {here}-1)")
     assert not _owner.is_dead(f"me@{socket.gethostname()} (process {2**30}, aa-1)"), "a container on this host"
     assert not _owner.is_dead(f"me@{socket.gethostname()} (process {2**30})") and not _owner.is_dead("somebody")
+    monkeypatch.setattr(_owner, "began", lambda process: None)
+    assert not _owner.is_dead(mine), "one that this user may not look into"
+    assert _owner.is_dead(f"me@here (process {2**30}, {here}-1)") and _owner.is_dead(f"me@here (process {2**80}, {here}-1)")
     monkeypatch.setattr(_owner, "PLACE", ("/nowhere", "/nowhere"))
     assert not _owner.is_dead(mine) and _owner.owner() != mine
 

@@ -284,6 +284,7 @@ def test_sockets_and_pipes_do_not_count(project: Path, monkeypatch: pytest.Monke
             "services: {web: {build: {context: web, platforms: [linux/amd64, linux/arm64]}}}",
             "has 2 platforms, and an engine's store takes the image of one",
         ),
+        ("services: {web: {build: {context: web, shm_size: lots}}}", "build.shm_size 'lots' is no size"),
         ("services: {web: {build: $NO}}", "the variable NO has no value"),
         ("services: {web: [", "while parsing a flow node"),
         ("services:\n\t- a", "cannot start any token"),
@@ -326,6 +327,12 @@ def test_a_file_of_the_context_that_cannot_be_read_is_one_sentence(project: Path
         ("FROM a\nRUN <<EOF\nmake\nEOF", True),
         ("FROM a\nRUN echo $((1<<2)) && echo --mount", False),
         ("FROM a\n# RUN --mount=type=cache make\nCOPY --chown=1 --from=b a b", False),
+        ("FROM a\nRUN \\\n  --mount=type=cache,target=/x \\\n  make", True),
+        ("FROM a\nONBUILD RUN --mount=type=cache,target=/x make", True),
+        ("FROM a\nRUN --network=none --mount=type=cache,target=/x make", True),
+        ("FROM a\nRUN a \\\n && cat <<-'END'\n\tx\n\tEND\n", True),
+        ("FROM a\nRUN bash -c 'cat <<<word'\n", False),
+        ("FROM a\nRUN echo $((1 <<N))\n", False),
     ],
 )
 def test_what_only_buildkit_understands_is_told(project: Path, text: str, needed: bool) -> None:
@@ -441,3 +448,8 @@ def test_arguments_are_not_told_by_the_tag_in_a_way_that_is_quickly_tried(projec
     monkeypatch.setattr(_builds, "digest", lambda context, settings: seen.append(settings) or digest(context, settings))
     build(project, "services: {web: {build: {context: web, args: {PIN: '4711'}}}}")
     assert "4711" not in repr(seen) and "args" in repr(seen)
+
+
+def test_a_line_of_dockerignore_that_is_no_pattern_is_named(project: Path) -> None:
+    write(project / "web" / ".dockerignore", "ok\n[z-a]*\n")
+    assert "its line '[z-a]*' is no pattern" in refusal(project)

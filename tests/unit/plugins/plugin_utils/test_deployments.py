@@ -130,3 +130,23 @@ def test_a_stack_is_in_the_inventory_once() -> None:
     told = ["Could not plan stack 'shop': stacks_projects has it 2 times. Give each a name of its own."]
     assert _deployments.twice(stacks) == _deployments.before_there_is_a_swarm(None, [], stacks).problems == told
     assert _deployments.twice(stacks[:2]) == []
+
+
+def test_a_builder_that_does_not_answer_is_a_problem_of_the_plan() -> None:
+    item = {"name": "shop/web:1a", "project": "shop"}
+    builds = [{"unreachable": True, "msg": "ssh: no route.", "__images_item": item}, {"msg": "Could not build image 'x': why."}, {}]
+    found = _deployments.plan(None, {"missing": [item], "untagged": [], "builds": builds}, {})
+    assert found.problems == [
+        "Could not build image 'shop/web:1a': the host that builds does not answer (ssh: no route). Bring it up, or set images_builder.",
+        "Could not build image 'x': why.",
+    ]
+
+
+def test_what_is_to_be_built_cannot_be_deployed_where_images_are_left_out() -> None:
+    missing = [{"name": "shop/web:1a", "project": "shop", "service": "web"}, {"name": "redis:8"}]
+    (problem,) = _deployments.left_out({"missing": missing})
+    assert problem == (
+        "Could not deploy stack 'shop': the image of its service 'web' is to be built, and this run leaves out images. "
+        "Run without --skip-tags images."
+    )
+    assert _deployments.left_out({"missing": []}) == []

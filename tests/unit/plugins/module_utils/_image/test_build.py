@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._image.build import Build, builder, push, with_buildkit, with_engine
 from docker.errors import APIError
+from requests.exceptions import ConnectionError
 
 IMAGE = "127.0.0.1:5000/shop/web:0f6d"
 SECRET = "s3cret-value"
@@ -49,18 +50,26 @@ class Api:
 
 # -- who builds
 @pytest.mark.parametrize(
-    ("network", "needs", "has", "who"),
+    ("network", "args", "needs", "has", "who"),
     [
-        ("", False, True, "buildkit"),
-        ("host", True, True, "buildkit"),
-        ("back", False, True, "engine"),
-        ("", False, False, "engine"),
-        ("", True, False, "this host has no docker buildx. Install docker-buildx there"),
-        ("back", True, True, "that knows no network 'back'. Leave build.network out"),
+        ("", {}, False, True, "buildkit"),
+        ("host", {"A": ""}, True, True, "buildkit"),
+        ("back", {}, False, True, "engine"),
+        ("", {"HOME": "/app"}, False, True, "engine"),
+        ("", {}, False, False, "engine"),
+        ("", {}, True, False, "this host has no docker buildx. Install docker-buildx there"),
+        ("back", {}, True, True, "that knows no network 'back'. Leave build.network out"),
+        (
+            "",
+            {"HOME": "/", "DOCKER_CONFIG": "/", "HOMES": ""},
+            True,
+            True,
+            "docker's command needs DOCKER_CONFIG, HOME for itself",
+        ),
     ],
 )
-def test_buildkit_builds_where_it_is_and_can(network: str, needs: bool, has: bool, who: str) -> None:
-    build = Build(IMAGE, network=network, buildkit=needs)
+def test_buildkit_builds_where_it_is_and_can(network: str, args: dict[str, str], needs: bool, has: bool, who: str) -> None:
+    build = Build(IMAGE, network=network, args=args, buildkit=needs)
     if who in ("buildkit", "engine"):
         assert builder(build, "/bin/docker" if has else None) == ("/bin/docker" if who == "buildkit" else None)
         return
@@ -121,6 +130,17 @@ def test_what_the_engine_refuses_is_a_sentence(archive: str, answer: tuple[Any, 
     with pytest.raises(SwarmError) as caught:
         with_engine(Build(IMAGE, "Dockerfile", archive, args={"PW": SECRET}), Api(*answer))
     assert words in str(caught.value) and SECRET not in str(caught.value) + repr(caught.value.details)
+
+
+def test_what_is_refused_at_once_or_breaks_off_is_a_sentence(archive: str) -> None:
+    for error in (APIError("bad", explanation="no such image"), ConnectionError("broken pipe")):
+        for use in (with_engine, push):
+            api = Api()
+            api.told = lambda error=error: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
+            with pytest.raises(SwarmError, match=f"Could not build image '{IMAGE}': (no such image|broken pipe)"):
+                use(Build(IMAGE, "Dockerfile", archive), api)
+    with pytest.raises(SwarmError, match="Could not build image .*lots"):
+        with_engine(Build(IMAGE, "Dockerfile", archive, shm_size="lots"), Api())
 
 
 # -- the registry

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm import plan as swarm_plan
+from ansible_collections.apiary.swarm.plugins.plugin_utils import _sections
 
 MANAGERS = ["m1", "m2", "m3"]
 NOBODY: dict[str, Any] = {
@@ -85,3 +86,13 @@ def test_where_all_managers_are_locked_nothing_else_is_promised() -> None:
     found = plan(True, m1=LOCKED, m2=LOCKED, m3=LOCKED, w1=lost)
     assert told(found) == [("m1", "unlock"), ("m2", "unlock"), ("m3", "unlock")] and not found.problems
     assert found.data["control"] is None and found.warnings == ["What else there is to do is planned when managers are unlocked."]
+
+
+def test_without_its_own_part_the_swarm_is_what_stacks_are_deployed_through() -> None:
+    found = _sections.only_control(plan(False, m1=in_control("m1"), m2=NOBODY, m3=NOBODY))
+    assert (found.problems, found.changes, found.data["control"], found.data["join"]) == ([], [], "m1", [])
+    (problem,) = _sections.only_control(plan(False, m1=NOBODY, m2=NOBODY, m3=NOBODY)).problems
+    assert problem == (
+        "Could not deploy the stacks: there is no swarm in control, and this run leaves out the part that makes it. "
+        "Run without --skip-tags cluster."
+    )
