@@ -124,6 +124,17 @@ def test_another_tag_is_another_name_and_replaces_no_task(lab, project):
     assert site(lab, project, SECOND)[0] == 0
 
 
+def test_a_part_that_is_left_out_takes_nothing_from_the_others(lab, project):
+    before = lab.at_rest()
+    for part in ("images", "registry", "cluster"):
+        _rc, recap, _text = lab.site("--skip-tags", part, "-e", options(project, SECOND))
+        assert not any(counts["changed"] for counts in recap.values()) and not lab.changes_since(before), part
+    (project / "context" / "src" / "app.py").write_text("left out", encoding="utf-8")
+    rc, _recap, text = lab.site("--skip-tags", "images", "-e", options(project, SECOND), check=False)
+    assert rc != 0 and "the image of its service 'web' is to be built, and this run leaves out images" in " ".join(text.split())
+    assert not lab.changes_since(before)
+
+
 def test_the_tag_follows_the_content(lab, project):
     (project / "context" / "src" / "app.py").write_text(f"print('{SECOND}')", encoding="utf-8")
     assert image_plan(lab, project, SECOND) == ["build", "tag"]

@@ -48,6 +48,14 @@ class Api:
             yield item
 
 
+class Refusing(Api):
+    """One that refuses before it answers."""
+
+    def told(self) -> Any:
+        """Not even the first bit."""
+        raise self.answer[0]
+
+
 # -- who builds
 @pytest.mark.parametrize(
     ("network", "args", "needs", "has", "who"),
@@ -135,10 +143,8 @@ def test_what_the_engine_refuses_is_a_sentence(archive: str, answer: tuple[Any, 
 def test_what_is_refused_at_once_or_breaks_off_is_a_sentence(archive: str) -> None:
     for error in (APIError("bad", explanation="no such image"), ConnectionError("broken pipe")):
         for use in (with_engine, push):
-            api = Api()
-            api.told = lambda error=error: (_ for _ in ()).throw(error)  # type: ignore[method-assign]
             with pytest.raises(SwarmError, match=f"Could not build image '{IMAGE}': (no such image|broken pipe)"):
-                use(Build(IMAGE, "Dockerfile", archive), api)
+                use(Build(IMAGE, "Dockerfile", archive), Refusing(error))
     with pytest.raises(SwarmError, match="Could not build image .*lots"):
         with_engine(Build(IMAGE, "Dockerfile", archive, shm_size="lots"), Api())
 
