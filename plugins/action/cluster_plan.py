@@ -150,7 +150,7 @@ class ActionModule(ActionBase):
             with open(os.open(os.path.expanduser(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 file.write(content + "\n")
         except OSError as error:
-            raise AnsibleActionFail(f"Could not write the plan to '{path}': {error.strerror}. Correct plan_file.") from error
+            raise AnsibleActionFail(f"Could not write the plan to '{path}': {error.strerror}. Correct plan_file.") from None
 
 
 def answered(answer: Any) -> Any:

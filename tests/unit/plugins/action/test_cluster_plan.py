@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
@@ -35,10 +36,14 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
 
 
-def planned(check: bool, own: dict[str, dict[str, Any]] | None = None, **roles: Any) -> dict[str, Any]:
+def planned(
+    check: bool, own: dict[str, dict[str, Any]] | None = None, options: dict[str, Any] | None = None, everywhere: Any = None, **roles: Any
+) -> dict[str, Any]:
     """What the action answers of two bare hosts.
 
     :param own: variables of the hosts in the inventory.
+    :param options: of the task.
+    :param everywhere: variables of the play.
     """
     hostvars: dict[str, Any] = {}
     for number, name in enumerate(("m1", "w1")):
@@ -48,7 +53,9 @@ def planned(check: bool, own: dict[str, dict[str, Any]] | None = None, **roles: 
         hostvars[name] = {"swarm_look": look, "ansible_host": f"10.0.0.{number}", **(own or {}).get(name, {})}
     names = list(hostvars)
     variables = {"hostvars": hostvars, "ansible_play_hosts": names, "ansible_play_hosts_all": names, "inventory_hostname": "m1"}
-    return Action(check).run(task_vars=variables)
+    action = Action(check)
+    action._task.args.update(options or {})
+    return action.run(task_vars={**variables, **(everywhere or {})})
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -67,3 +74,18 @@ def test_bare_hosts_with_the_distributions_packages_have_a_plan() -> None:
 def test_hosts_behind_one_address_are_told_apart_by_their_ports(ports: tuple[int, int], refused: bool) -> None:
     result = planned(True, {name: {"ansible_host": "127.0.0.1", "ansible_port": port} for name, port in zip(("m1", "w1"), ports)})
     assert bool(result.get("failed")) is refused
+
+
+@pytest.mark.parametrize("projects", [[{"files": ["a.yml"]}], "text", ["text"]])
+def test_projects_that_are_none_are_named_with_all_that_is_wrong(projects: Any) -> None:
+    result = planned(True, engine_source="docker", engine_repository_url="", everywhere={"stacks_projects": projects})
+    problems = result["problems"]
+    assert (
+        result["failed"] and any("stacks_projects" in one for one in problems) and any("engine_repository_url" in one for one in problems)
+    )
+
+
+def test_a_plan_that_cannot_be_written_down_is_a_sentence(tmp_path: Path) -> None:
+    path = str(tmp_path / "nowhere" / "plan.json")
+    with pytest.raises(AnsibleActionFail, match=f"^Could not write the plan to '{path}': No such file or directory. Correct plan_file.$"):
+        planned(True, options={"plan_file": path})
