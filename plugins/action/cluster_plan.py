@@ -99,7 +99,9 @@ class ActionModule(ActionBase):
 
     def _deployments(self, parts: list[str], variables: dict[str, Any], cluster: Section | None) -> Section:
         """Registry, images and stacks: what their check mode has said, or all of it where there is no swarm yet."""
-        if cluster is None or cluster.problems or (cluster.data["locked"] and not cluster.data["in_control"]):
+        # A role that plans for itself has nothing to do with what was asked before it.
+        about = set(parts) & set(DEPLOYING)
+        if not about or cluster is None or cluster.problems or (cluster.data["locked"] and not cluster.data["in_control"]):
             return _deployments.plan(None, None, {})
         if cluster.data["in_control"]:
             own = variables["hostvars"][cluster.data["control"]]

@@ -17,6 +17,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible_collections.apiary.swarm.plugins.action.cluster_plan import ActionModule
+from ansible_collections.apiary.swarm.plugins.module_utils._core.plan import Section
 
 BARE = json.loads((Path(__file__).parents[3] / "benchmark" / "looks" / "bare.json").read_text(encoding="utf-8"))
 
@@ -89,3 +90,14 @@ def test_a_plan_that_cannot_be_written_down_is_a_sentence(tmp_path: Path) -> Non
     path = str(tmp_path / "nowhere" / "plan.json")
     with pytest.raises(AnsibleActionFail, match=f"^Could not write the plan to '{path}': No such file or directory. Correct plan_file.$"):
         planned(True, options={"plan_file": path})
+
+
+def test_a_role_that_plans_for_itself_is_not_about_stacks_that_were_asked_about_before() -> None:
+    """As in a swarm whose registry has no place yet, where the first plan has passed over what stacks said."""
+    cluster = Section([], [], [], {"control": "m1", "in_control": True, "locked": []})
+    said = {"results": [{"item": "shop", "msg": "Could not deploy stack 'shop'."}]}
+    variables: dict[str, Any] = {
+        "hostvars": {"m1": {"stacks_result": said, "registry_result": {"address": None, "plan": [], "converged": False}}}
+    }
+    assert Action(False)._deployments(["cluster"], variables, cluster).problems == []
+    assert Action(False)._deployments(["cluster", "registry", "images", "stacks"], variables, cluster).problems == []
