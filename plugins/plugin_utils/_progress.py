@@ -14,6 +14,8 @@ from ansible_collections.apiary.swarm.plugins.plugin_utils._connection import Ac
 
 # Seconds between two reports of a long wait.
 REPORT_EVERY = 4
+# What hides values in all that is told, and is needed for that until the end.
+HIDES = ("env", "registry_logins", "environment")
 
 
 class ActionWithProgress(ActionWithSecrets):
@@ -25,7 +27,7 @@ class ActionWithProgress(ActionWithSecrets):
         """Run a module to its end; its result.
 
         :param subject: opens each line that is shown.
-        :param data: the controller's data. Later parts get it when they have something to write.
+        :param data: the controller's data.
         """
 
         def run(checkpoint: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +41,7 @@ class ActionWithProgress(ActionWithSecrets):
         while "checkpoint" in part:
             for line in part["progress"]:
                 self._report(f"{subject}: {line}")
-            part = run(part["checkpoint"], data if part["checkpoint"].get("needs_definition") else {})
+            part = run(part["checkpoint"], data_of_part(data, part["checkpoint"]))
             whole.update({key: value for key, value in part.items() if key not in ("changed", "invocation")})
         if whole.get("failed"):
             whole.pop("services", None)
@@ -51,6 +53,11 @@ class ActionWithProgress(ActionWithSecrets):
         """Show a line at once."""
         if not self._task.no_log:
             show(self._display, line)
+
+
+def data_of_part(data: dict[str, Any], checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """The controller's data for a later part: all of it for one that has something to write, and what hides values for each."""
+    return data if checkpoint.get("needs_definition") else {name: data[name] for name in HIDES if data.get(name)}
 
 
 def show(display: Any, line: str) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core.converge import
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import content
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import STACK_LABEL
 from ansible_collections.apiary.swarm.plugins.modules import stack
+from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import data_of_part
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine, encoded
 
 DEFINITION: dict[str, Any] = {
@@ -53,8 +54,9 @@ def in_parts(engine: StackEngine, found: dict[str, Any] | None = None, **options
     while "checkpoint" in part:
         reported += part["progress"]
         checkpoint = json.loads(json.dumps(part["checkpoint"]))
-        data = {"_controller_data": sent_along(**given)} if checkpoint.get("needs_definition") else {}
-        part = run(engine, _checkpoint={**checkpoint, "report_every": 4}, **data, **options)
+        data = data_of_part(given, checkpoint)
+        later = {"_controller_data": sent_along(**data)} if data else {}
+        part = run(engine, _checkpoint={**checkpoint, "report_every": 4}, **later, **options)
     return {**first, **part}, reported
 
 

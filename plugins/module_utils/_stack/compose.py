@@ -24,6 +24,7 @@ from typing import Any, Callable, Iterator
 
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import passes
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.redaction import redact
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.request import Request, as_value
 
 # Folders in memory: what is written there never reaches a disk.
@@ -207,7 +208,7 @@ def deploy(handle: Callable[..., Any], request: Request, sources: Sources) -> li
                 f"the docker command has not ended within {timeout:g} s",
                 "Look whether the engine and the registries of the images answer, or give a longer wait_timeout",
             ) from None
-    said = spoken(sources.as_the_user_knows_them(done.stderr.decode("utf-8", "replace")))
+    said = redact(spoken(sources.as_the_user_knows_them(done.stderr.decode("utf-8", "replace"))), request.hidden)
     if done.returncode:
         cause = "; ".join(said).replace(":; * ", ": ") or f"docker stack deploy ended with code {done.returncode}"
         advice = "Correct the stack's definition, or what it relies on"

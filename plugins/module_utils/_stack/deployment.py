@@ -48,6 +48,8 @@ class Deployment:
         self.rollout = Rollout(client, request, self.checkpoint, seconds)
         self.first: Plan | None = None
         self.release: int | None = None
+        # All runs as it should: what fails after that undoes nothing.
+        self.arrived = False
 
     def run(self) -> dict[str, Any]:
         """Plan, and outside check mode carry it out."""
@@ -147,11 +149,12 @@ class Deployment:
         checkpoint, request = self.checkpoint, self.request
         if not request.wait or not self.rollout.wait(list(checkpoint.actions)):
             return
+        self.arrived = True
         going = [Operation(kind, name, "remove", object_id=ident) for kind, name, ident in checkpoint.prune]
-        prune.prune(self.client, going)
+        wait.patiently(lambda: prune.prune(self.client, going), request.wait_timeout)
         if checkpoint.changes:
             arguments = request.name, request.who, checkpoint.changes, request.keep_releases, checkpoint.back_to
-            self.release = releases.record(self.client, *arguments)
+            self.release = wait.patiently(lambda: releases.record(self.client, *arguments), request.wait_timeout)
 
     def fail(self, error: SwarmError) -> None:
         """Roll back where that is asked for.
@@ -159,9 +162,9 @@ class Deployment:
         :raises SwarmError: the error, when that is done or there is nothing to roll back.
         """
         details = {} if self.resumed or self.first is None else self.first.public
-        if not (self.request.rollback and self.checkpoint.written):
+        if self.arrived or not (self.request.rollback and self.checkpoint.written):
             error.details = error.details or details
-            raise error  # what was wrong before this run is not undone by a rollback
+            raise error  # what was wrong before this run is not undone by a rollback, nor is what has arrived
         rollback = Rollback(self.client, self.request, self.checkpoint)
         try:
             self.converge(rollback.observe, plan.desired, rollback.apply)
