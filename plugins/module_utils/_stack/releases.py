@@ -20,7 +20,7 @@ from typing import Any, Callable
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import Client
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 from ansible_collections.apiary.swarm.plugins.module_utils._stack import service
-from ansible_collections.apiary.swarm.plugins.module_utils._stack.content import REFERENCES, versioned_name
+from ansible_collections.apiary.swarm.plugins.module_utils._stack.content import BASE_LABEL, REFERENCES, versioned_name
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.objects import STACK_LABEL, Operation, Snapshot, labels_of, name_of
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.plan import WRITES, removal
 
@@ -172,6 +172,8 @@ def restored(spec: dict[str, Any], snapshot: Snapshot) -> tuple[dict[str, Any], 
     for kind, (key, ident, name) in REFERENCES.items():
         for item in container.get(key) or []:
             live = next((one for one in snapshot.all(kind) if name_of(kind, one) == item[name]), None)
+            if live and BASE_LABEL in labels_of(kind, live) and live["ID"] != item[ident]:
+                live = None  # a version of ours whose number was free again: what is in it is not what was
             gone += [] if live else [f"{kind[:-1]} '{item[name]}'"]
             item[ident] = live["ID"] if live else item[ident]
     for item in spec["TaskTemplate"].get("Networks") or []:

@@ -171,3 +171,19 @@ def test_networks_are_recorded_by_name_and_what_is_no_release_is_skipped() -> No
     assert releases.history([broken, foreign], "app") == []
     assert releases.of_stack([broken, foreign], "app") == [broken]
     assert releases.of_stack([broken], "other") == []
+
+
+def test_a_release_is_not_restored_with_a_secret_that_only_has_its_name(engine: StackEngine) -> None:
+    """Numbers of versions begin anew where none of a secret is left."""
+    keep: dict[str, Any] = {"keep_releases": 10, "prune": True}
+    run(engine, **keep)
+    without = changed(web={"secrets": []})
+    del without[0]["secrets"]
+    for number in (1, 2, 3):
+        without[0]["services"]["web"]["image"] = f"web:{number}"
+        run(engine, definitions=without, **keep)
+    again = changed(web={"image": "web:4"})
+    again[0]["secrets"]["pw"]["text"] = "other password"
+    run(engine, definitions=again, **keep)
+    with pytest.raises(SwarmError, match="service 'app_web' needs secret 'app_pw-1', which is gone"):
+        run(engine, state="rolled_back", release=1, keep_releases=10)
