@@ -195,8 +195,9 @@ def nri(value: Any) -> Iterator[Problem]:
 
 
 def mirror(value: Any) -> Iterator[Problem]:
-    yield from URL(value)
-    if isinstance(value, str) and "@" in urlsplit(value).netloc:
+    wrong = list(URL(value))
+    yield from wrong
+    if not wrong and "@" in urlsplit(value).netloc:
         yield f"{shown(value)} holds credentials, which the engine does not take here", "Use a mirror that asks for none"
 
 

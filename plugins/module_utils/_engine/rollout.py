@@ -77,9 +77,11 @@ def observe(host: Host, params: dict[str, Any]) -> tuple[State, Wanted]:
     if refused:
         raise SwarmError(" ".join(refused))
     drop_in = host.wanted_drop_in(options, files.drop_in)
-    keep_identity(host, present, options)
     running = host.pid() is not None
     read = host.has_read(files) if running else None
+    # What the engine runs with, or ran: somebody may have changed the file since.
+    known = read if running else host.recorded()
+    keep_identity(host, known.options if known else present, options)
     needed, unread = what_is_needed(host, options, drop_in, read, present, params["renewed"]) if running else (configuration.NOTHING, [])
     replaced = running and params["restart_replaced"] and host.program_replaced()
     if replaced or (not running and units and params["apply"] != "none"):
@@ -141,6 +143,11 @@ def previous_files(files: Files, last: Read | None) -> Files:
 def keep_identity(host: Host, present: dict[str, Any], options: dict[str, Any]) -> None:
     """Refuse an engine that would come up with another data-root: as nobody in its swarm, or empty because nobody has named the old one."""
     old, new = (str(some.get("data-root") or DATA_ROOT) for some in (present, options))
+    before, after = (str(some.get("userns-remap") or "") for some in (present, options))
+    if before != after and host.is_member(old):
+        cause = "this host is a node of a swarm, and with other user namespaces the engine begins in another folder, as nobody"
+        advice = "Have the host leave the swarm first"
+        raise could_not(f"set daemon option 'userns-remap' of host '{host.name}' to '{after}'", cause, advice)
     if old != new and host.is_member(old) and not host.is_member(new):
         cause = f"this host is a node of a swarm, and its identity would stay behind in '{old}'"
         advice = f"Keep '{old}', or have the host leave the swarm first, or move the folder while its engine is stopped"

@@ -251,8 +251,10 @@ class Host:
             return None
 
     def is_member(self, root: str) -> bool:
-        """The identity of a swarm's node lies in this data-root."""
-        return self.changed_at(f"{root}/swarm/docker-state.json") is not None
+        """The identity of a swarm's node lies in this data-root, or in its folder for user namespaces, which is called after their IDs."""
+        inner = [os.path.basename(path) for path in glob.glob(f"{self.root}{glob.escape(root)}/[0-9]*.[0-9]*")]
+        folders = [root, *(f"{root}/{name}" for name in inner)]
+        return any(self.changed_at(f"{folder}/swarm/docker-state.json") is not None for folder in folders)
 
     def program_replaced(self) -> bool:
         """Whether the engine runs a program that its package has replaced since; not every package restarts it."""

@@ -328,3 +328,24 @@ def test_reload_that_nobody_sees_fails_in_time(host: Machine, monkeypatch: pytes
     with pytest.raises(SwarmError, match="did not take them: Could not see the options read within 5 s"):
         run(host, {"debug": True}, apply="reload")
     assert host.options() == {"log-driver": "json-file"}
+
+
+MEMBER = "swarm/docker-state.json"
+
+
+@pytest.mark.parametrize("inside", ["", "231072.231072/"])
+def test_user_namespaces_do_not_take_a_node_out_of_its_swarm(host: Machine, inside: str) -> None:
+    host.put(f"/var/lib/docker/{inside}{MEMBER}", "{}")
+    with pytest.raises(SwarmError, match="^Could not set daemon option 'userns-remap' of host 'host1' to 'default': .* as nobody. Have"):
+        run(host, {"userns-remap": "default"}, apply="restart")
+
+
+@pytest.mark.parametrize("content", [None, "{ broken", '{"data-root": "/mnt/new"}'])
+def test_the_root_that_an_engine_runs_with_is_kept_whatever_has_become_of_the_file(host: Machine, content: str | None) -> None:
+    run(host, {"data-root": "/srv/docker", "debug": True}, apply="restart")
+    host.put(f"/srv/docker/{MEMBER}", "{}")
+    host.put("/etc/docker/daemon.json", content)
+    with pytest.raises(SwarmError, match="^Could not set daemon option 'data-root' of host 'host1' to '.*': this host is a node of"):
+        run(host, {"debug": True}, apply="restart", exclusive=content == "{ broken")
+    run(host, {"data-root": "/srv/docker", "debug": True}, apply="restart", exclusive=True)
+    assert host.options() == {"data-root": "/srv/docker", "debug": True}

@@ -86,6 +86,7 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"dns": ["10.0.0.1/24"]}, "is not an IP address. Write an address without a prefix"),
         ({"metrics-addr": "9323"}, "is not an address with a port"),
         ({"registry-mirrors": ["mirror.example.com"]}, "is not a URL. Begin it with https:// or http://"),
+        ({"registry-mirrors": ["http://[x"]}, "is not a URL. Begin it with https:// or http://"),
         (
             {"registry-mirrors": ["https://u:p@mirror"]},
             "item 1: 'https://********@mirror' holds credentials, which the engine does not take",
