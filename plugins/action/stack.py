@@ -188,12 +188,12 @@ def with_paths_replaced(text: str, attach: Callable[[str], str]) -> str:
         return text  # the docker command will say what is wrong
     replaced: dict[int, tuple[int, str]] = {}
     for node in path_nodes(root):
-        start, end = node.start_mark.index, node.end_mark.index
+        start, end = node.start_mark.index, len(text[: node.end_mark.index].rstrip())  # a block ends where the next one begins
         if start not in replaced:
             replaced[start] = end, json.dumps(attach(node.value))
     for build in build_nodes(root):
         start, end = build.start_mark.index, build.end_mark.index
-        replaced[start] = len(text[:end].rstrip()), '"."'  # a block ends where the next one begins
+        replaced[start] = len(text[:end].rstrip()), '"."'
     for start, (end, value) in sorted(replaced.items(), reverse=True):
         properties = PROPERTIES.match(text, start, end)  # a node begins with its anchor and tag
         text = text[: properties.end() if properties else start] + value + text[end:]
@@ -267,5 +267,7 @@ def with_path(item: Any, option: str, attach: Callable[[str], str]) -> Any:
     value = item.get(option) if isinstance(item, dict) else None
     if not value:
         return item
-    many = isinstance(value, (list, tuple))
-    return {**item, option: [attach(path) for path in value] if many else attach(value)}
+    # The docker command says what is wrong with what is no path.
+    if isinstance(value, (list, tuple)):
+        return {**item, option: [attach(path) if isinstance(path, str) else path for path in value]}
+    return {**item, option: attach(value)} if isinstance(value, str) else item

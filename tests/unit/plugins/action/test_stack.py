@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.connection import ssh
@@ -61,6 +62,20 @@ def test_anchors_and_tags_before_a_path_are_kept() -> None:
 @pytest.mark.parametrize("text", ["", "a: [", "just text", "services: null", "services: [a]", "services: {a: {env_file: {x: y}}}"])
 def test_what_is_no_compose_file_goes_through_untouched(text: str) -> None:
     assert with_paths_replaced(text, lambda path: "no") == text
+
+
+def test_a_path_may_be_a_block() -> None:
+    text = "configs:\n  c:\n    file: >-\n      ./c.conf\n\nsecrets:\n  s: {external: true}\n"
+    new = yaml.safe_load(with_paths_replaced(text, lambda path: f"new {path}"))
+    assert new == {"configs": {"c": {"file": "new ./c.conf"}}, "secrets": {"s": {"external": True}}}
+
+
+def test_what_is_no_path_is_left_to_the_docker_command() -> None:
+    definition = {"services": {"a": {"env_file": [{"path": "a.env", "required": False}, "b.env"]}}, "configs": {"c": {"file": 5}}}
+    assert with_dict_replaced(definition, lambda path: f"new {path}") == {
+        "services": {"a": {"env_file": [{"path": "a.env", "required": False}, "new b.env"]}},
+        "configs": {"c": {"file": 5}},
+    }
 
 
 def test_an_inline_definition_is_replaced_in_a_copy() -> None:
