@@ -178,7 +178,8 @@ class Observer:
         if listed is None:
             listed = self._client.services(of_stack(self._request.name), status=True)
         tasks = current_tasks(self._client, self._request.name)
-        if self._rounds % NODES_EVERY == 0:
+        # A task that has failed before may have done so again where the managers lost sight of it.
+        if self._rounds % NODES_EVERY == 0 or any_failed(tasks):
             self._nodes = None
         if self._nodes is None and needs_nodes(tasks):
             self._nodes = self._client.nodes()
@@ -197,7 +198,9 @@ class Observer:
         own = [task for task in tasks if task["ServiceID"] == service["ID"]]
         failures = 0 if checkpoint.failure else self._request.max_failures
         action, stable_for = checkpoint.action(name), self._request.stable_for
-        observation = Observation(service, own, nodes_down(self._nodes), wait.now(), action, failures, stable_for)
+        observation = Observation(
+            service, own, nodes_down(self._nodes), wait.now(), action, failures, stable_for, nodes_unseen(self._nodes)
+        )
         return health.evaluate(observation, self._history[name])
 
     def save(self) -> None:
@@ -306,13 +309,24 @@ def current_tasks(client: Client, stack: str) -> list[dict[str, Any]]:
 
 
 def needs_nodes(tasks: list[dict[str, Any]]) -> bool:
-    """Whether the nodes have to be looked at: Swarm no longer wants the tasks of one that goes down, so not where all that it wants run."""
-    return any(task["DesiredState"] in LIVE and state(task) != "running" for task in tasks)
+    """Whether the nodes have to be looked at: Swarm no longer wants the tasks of one that goes down, so not where all that it wants run
+    and nothing has failed."""
+    return any_failed(tasks) or any(task["DesiredState"] in LIVE and state(task) != "running" for task in tasks)
+
+
+def any_failed(tasks: list[dict[str, Any]]) -> bool:
+    """Whether any of the tasks has failed."""
+    return any(state(task) in FAILED for task in tasks)
 
 
 def nodes_down(nodes: list[dict[str, Any]] | None) -> set[str]:
     """IDs of the nodes that are down."""
     return {node["ID"] for node in nodes or [] if node["Status"]["State"] == "down"}
+
+
+def nodes_unseen(nodes: list[dict[str, Any]] | None) -> frozenset[str]:
+    """IDs of the nodes that the managers have no contact with: unknown after an election, disconnected, or down."""
+    return frozenset(node["ID"] for node in nodes or [] if node["Status"]["State"] != "ready")
 
 
 def converged(client: Client, stack: str, services: list[dict[str, Any]]) -> bool:
@@ -321,8 +335,8 @@ def converged(client: Client, stack: str, services: list[dict[str, Any]]) -> boo
     :param services: those of the stack, as listed.
     """
     tasks = current_tasks(client, stack) if services else []
-    down = nodes_down(client.nodes()) if needs_nodes(tasks) else set()
-    return health.converged(services, tasks, down, wait.now())
+    nodes = client.nodes() if needs_nodes(tasks) else None
+    return health.converged(services, tasks, nodes_down(nodes), wait.now(), nodes_unseen(nodes))
 
 
 def last_log_lines(client: Client, tasks: list[dict[str, Any]], nodes_down: set[str]) -> str:

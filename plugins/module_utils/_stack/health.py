@@ -35,6 +35,7 @@ class Observation:
     :ivar service: as listed.
     :ivar tasks: its tasks of the current spec.
     :ivar nodes_down: IDs of the nodes that are down.
+    :ivar nodes_unseen: IDs of those that the managers have no contact with, as after an election: what is told of their tasks is old.
     :ivar now: seconds since the epoch.
     :ivar action: create, update or unchanged: what this run did to it.
     :ivar max_failures: after so many failed tasks it will not arrive; 0: never mind.
@@ -48,6 +49,7 @@ class Observation:
     action: str
     max_failures: int = 0
     stable_for: float = 0
+    nodes_unseen: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -136,7 +138,7 @@ def evaluate(observation: Observation, history: History) -> Health | None:
     if history.holds_for("given up", bool(given_up_nodes and live), observation.now, GAP):
         count = len(given_up_nodes)
         return Health(False, f"on {count} of its {wanted} nodes its tasks have failed and its restart policy starts no new ones")
-    enough = len(places(running_tasks(live, observation.nodes_down), observation.place)) >= wanted
+    enough = len(places(running_tasks(live, observation.nodes_down | observation.nodes_unseen), observation.place)) >= wanted
     return (
         unschedulable(live, observation, history)
         or (None if enough else rejected(observation, history))
@@ -311,9 +313,9 @@ def live_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [task for task in tasks if task["DesiredState"] in WANTED and state(task) in LIVE]
 
 
-def running_tasks(tasks: list[dict[str, Any]], nodes_down: set[str]) -> list[dict[str, Any]]:
+def running_tasks(tasks: list[dict[str, Any]], unseen: set[str]) -> list[dict[str, Any]]:
     """Tasks that run, should run, and whose node can be seen."""
-    return [task for task in tasks if state(task) == task["DesiredState"] == "running" and task.get("NodeID") not in nodes_down]
+    return [task for task in tasks if state(task) == task["DesiredState"] == "running" and task.get("NodeID") not in unseen]
 
 
 def places(tasks: list[dict[str, Any]], place: str) -> set[Any]:
@@ -339,7 +341,13 @@ def epoch(text: str | None) -> float:
         return 0.0
 
 
-def converged(services: list[dict[str, Any]], tasks: list[dict[str, Any]], nodes_down: set[str], now: float) -> bool:
+def converged(
+    services: list[dict[str, Any]],
+    tasks: list[dict[str, Any]],
+    nodes_down: set[str],
+    now: float,
+    nodes_unseen: frozenset[str] = frozenset(),
+) -> bool:
     """Whether all services run as they should, by one observation and without waiting.
 
     A service that Swarm has rolled back does not. Neither does one whose tasks have not yet run for its monitor period.
@@ -347,8 +355,9 @@ def converged(services: list[dict[str, Any]], tasks: list[dict[str, Any]], nodes
     :param services: as listed.
     :param tasks: those of their current specs.
     """
+    own = {service["ID"]: [task for task in tasks if task["ServiceID"] == service["ID"]] for service in services}
     return bool(services) and all(
-        healthy_now(Observation(service, [task for task in tasks if task["ServiceID"] == service["ID"]], nodes_down, now, "unchanged"))
+        healthy_now(Observation(service, own[service["ID"]], nodes_down, now, "unchanged", nodes_unseen=nodes_unseen))
         for service in services
     )
 

@@ -56,7 +56,8 @@ def test_what_is_put_down_holds_no_spec_of_a_task(engine: StackEngine) -> None:
 
 def test_nodes_are_looked_at_now_and_then_while_a_wanted_task_does_not_run(engine: StackEngine) -> None:
     run(engine)
-    for state, looks in (("running", 0), ("starting", 2)):
+    # What has failed once is looked at in every round.
+    for state, looks in (("running", 0), ("starting", 2), ("failed", NODES_EVERY + 1)):
         engine.task_state = state
         engine.requests.clear()
         observer = Observer(engine.client, Request("app"), Checkpoint(Stopwatch(60), {"app_web": "create"}), ["app_web"])

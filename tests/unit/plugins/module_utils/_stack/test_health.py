@@ -148,6 +148,16 @@ def test_too_few_tasks_are_waited_for() -> None:
     assert watch(service(), [task("running", 1, 100), task("preparing", 2)])[1] is None
 
 
+def test_a_task_on_a_node_that_the_managers_have_no_contact_with_does_not_count() -> None:
+    # Its program may have ended long ago: after an election managers hear nothing of a node until its agent has come back.
+    unseen = frozenset({"node2"})
+    for action in ("create", "unchanged"):
+        history = History()
+        for second in range(30):
+            assert evaluate(Observation(service(), RUNNING, set(), NOW + second, action, nodes_unseen=unseen), history) is None
+    assert not converged([service()], [{**one, "ServiceID": "s"} for one in RUNNING], set(), NOW, unseen)
+
+
 def test_a_task_on_a_node_that_is_down_does_not_count() -> None:
     assert watch(service(), RUNNING, "unchanged", down=("node2",))[1] is None
 
