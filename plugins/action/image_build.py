@@ -12,7 +12,7 @@ from typing import Any
 from ansible import constants as C
 from ansible_collections.apiary.swarm.plugins.plugin_utils._builds import SETTINGS, pack_image
 from ansible_collections.apiary.swarm.plugins.plugin_utils._compose import ComposeError
-from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, finder, images_of
+from ansible_collections.apiary.swarm.plugins.plugin_utils._images import decrypted, finder, full_name, images_of
 from ansible_collections.apiary.swarm.plugins.plugin_utils._progress import ActionWithProgress, packed
 
 
@@ -44,7 +44,7 @@ class ActionModule(ActionWithProgress):
         # In check mode the registry may be one that the same run would deploy.
         if (answer.get("failed") and not self._task.check_mode) or answer.get("unreachable"):
             return {**result, **answer}
-        full = f"{options['registry']}/{image['name']}"
+        full = full_name(image, options["registry"])
         if digest:
             return {**result, "changed": False, "image": full, "digest": digest}
         data = {"image": full, "buildkit": image["buildkit"], **{name: image[name] for name in SETTINGS}}
@@ -76,7 +76,7 @@ class ActionModule(ActionWithProgress):
         """Send the context and run the module; in check mode nothing is sent."""
         if not self._task.check_mode:
             with tempfile.NamedTemporaryFile(dir=C.DEFAULT_LOCAL_TMP, suffix=".tar.gz") as archive:
-                data["dockerfile"] = pack_image(image, archive)  # type: ignore[arg-type]
+                data["dockerfile"] = pack_image(image, archive)  # type: ignore[arg-type]  # the wrapper of a file is not an IO by its type
                 archive.flush()
                 self._report(f"image {image['name']}: sending a context of {os.path.getsize(archive.name) / 1e6:.1f} MB, and building it")
                 folder = self._make_tmp_path()

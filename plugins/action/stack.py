@@ -13,7 +13,7 @@ import json
 import os
 import re
 import socket
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterable, Iterator
 
 import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
@@ -213,7 +213,7 @@ def build_nodes(root: yaml.Node | None) -> Iterator[yaml.MappingNode]:
     """The build sections with keys that docker's command does not know."""
     for _name, item in pairs(get(root, "services")):
         build = get(item, "build")
-        if isinstance(build, yaml.MappingNode) and {key for key, _value in pairs(build)} - BUILD_KEYS:
+        if isinstance(build, yaml.MappingNode) and unknown_to_docker(key for key, _value in pairs(build)):
             yield build
 
 
@@ -252,14 +252,19 @@ def with_dict_replaced(definition: Any, attach: Callable[[str], str]) -> Any:
         if isinstance(new.get(section), dict):
             new[section] = {name: with_path(item, option, attach) for name, item in new[section].items()}
     if isinstance(new.get("services"), dict):
-        new["services"] = {name: {**item, "build": "."} if strange_build(item) else item for name, item in new["services"].items()}
+        new["services"] = {name: without_unknown_keys(item) for name, item in new["services"].items()}
     return new
 
 
-def strange_build(service: Any) -> bool:
-    """Whether a service has a build section with keys that docker's command does not know."""
+def without_unknown_keys(service: Any) -> Any:
+    """A service, without the build section that docker's command refuses."""
     build = service.get("build") if isinstance(service, dict) else None
-    return isinstance(build, dict) and bool(set(build) - BUILD_KEYS)
+    return {**service, "build": "."} if isinstance(build, dict) and unknown_to_docker(build) else service
+
+
+def unknown_to_docker(keys: Iterable[str]) -> set[str]:
+    """Those keys of a build section that docker's command does not know."""
+    return set(keys) - BUILD_KEYS
 
 
 def with_path(item: Any, option: str, attach: Callable[[str], str]) -> Any:

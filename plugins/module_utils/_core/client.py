@@ -179,7 +179,6 @@ def sdk(params: dict[str, Any]) -> Any:
         if not HAS_SDK:
             raise ImportError
         import docker
-        import requests  # noqa: F401
     except ImportError:
         raise EngineMissing(
             "Could not talk to the Docker Engine: the Docker SDK for Python is missing on this host. "

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.apiary.swarm.plugins.module_utils._core.client import no_engine
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
-from ansible_collections.apiary.swarm.plugins.module_utils._stack import compose, content, prune
+from ansible_collections.apiary.swarm.plugins.module_utils._stack import compose, prune
 from ansible_collections.apiary.swarm.tests.unit.fake_stack import NODE, StackEngine, encoded
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import actions, changed, run, version
 
@@ -392,10 +392,3 @@ def test_the_command_runs_once_also_where_something_is_written(engine: StackEngi
     monkeypatch.setattr(compose, "deploy", lambda handle, request, sources: runs.append(request.name) or deploy(handle, request, sources))
     run(engine)
     assert runs == ["app"]
-
-
-def test_a_config_with_windows_credentials_gets_the_id_that_was_made() -> None:
-    spec = {"TaskTemplate": {"ContainerSpec": {"Privileges": {"CredentialSpec": {"Config": "planned-c"}}}}}
-    sent = content.with_ids(spec, {"planned-c": "1"})
-    assert sent["TaskTemplate"]["ContainerSpec"]["Privileges"] == {"CredentialSpec": {"Config": "1"}}
-    assert "planned-c" in str(spec), "what was planned stays"

@@ -116,7 +116,8 @@ def sent(image: dict[str, Any]) -> tuple[str, dict[str, tarfile.TarInfo], dict[s
     file.seek(0)
     with tarfile.open(fileobj=file, mode="r:gz") as archive:
         members = {member.name: member for member in archive}
-        return dockerfile, members, {name: archive.extractfile(one).read() for name, one in members.items() if one.isfile()}  # type: ignore[union-attr]
+        files = {name: archive.extractfile(one) for name, one in members.items() if one.isfile()}
+        return dockerfile, members, {name: file.read() for name, file in files.items() if file}
 
 
 def test_what_counts_is_what_is_sent(project: Path) -> None:

@@ -256,3 +256,10 @@ def test_a_secret_shows_nothing_of_its_content() -> None:
     assert changed_paths(one, other) == ["Data"]
     secret = content.normal("secrets", {"Name": "s", "Labels": {"com.docker.stack.namespace": "app", "a": "b"}, "Data": data})
     assert content.compose_form(secret) == {"labels": {"a": "b"}, "content": "(hidden)"}
+
+
+def test_a_config_with_windows_credentials_gets_the_id_that_was_made() -> None:
+    spec = {"TaskTemplate": {"ContainerSpec": {"Privileges": {"CredentialSpec": {"Config": "planned-c"}}}}}
+    sent = content.with_ids(spec, {"planned-c": "1"})
+    assert sent["TaskTemplate"]["ContainerSpec"]["Privileges"] == {"CredentialSpec": {"Config": "1"}}
+    assert "planned-c" in str(spec), "what was planned stays"
