@@ -315,10 +315,16 @@ converged:
   returned: success
   type: bool
 release:
-  description: The number of the release that was recorded.
-  returned: when something has changed and the deployment succeeded
+  description: The number of the release that was recorded, or would be recorded in check mode.
+  returned: when something has changed and the deployment succeeded, unless O(wait=false) or O(keep_releases=0)
   type: int
   sample: 7
+releases_removed:
+  description: The numbers of the releases that were removed for it, because no more than O(keep_releases) are kept.
+  returned: when RV(release) is returned
+  type: list
+  elements: int
+  sample: [1]
 diff:
   description: The objects that change, before and after, in the format of Compose files. Values are hidden as in RV(plan).
   returned: success, and when a plan is impossible or its deployment fails

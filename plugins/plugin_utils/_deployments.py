@@ -55,7 +55,7 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
     # Their images get digests that nobody knows yet, also where the plan of the stack sees no difference.
     unbuilt = {image.get("project") for image in (images or {}).get("missing") or []}
     for name, answer in stacks.items():
-        found = stack_section(answer)
+        found = stack_section(answer, name)
         needs = [other for other in coming if found.problems and f"'{other}'" in answer["msg"].replace('"', "'")]
         if found.problems and not placed:
             pass  # what was wrong may be the name of an image alone, and is told when its turn comes
@@ -151,7 +151,7 @@ def failed(answer: Answer) -> bool:
     return "msg" in answer and "converged" not in answer
 
 
-def stack_section(answer: Answer) -> Section:
+def stack_section(answer: Answer, name: str = "") -> Section:
     """The objects of one stack that change, or why that cannot be."""
     problems = [str(answer["msg"])] if failed(answer) else []
     changes = []
@@ -161,9 +161,17 @@ def stack_section(answer: Answer) -> Section:
             before = {path: old for path, old, _new in item["changes"]} or None
             after = {path: new for path, _old, new in item["changes"]} or None
             changes.append(Change(SWARM, item["kind"], verb, object_text(item), before, after))
+    if answer.get("release") and not problems:
+        changes.append(Change(SWARM, "release", "record", release_text(name, answer)))
     if answer.get("changed") and not changes and not problems:
         changes.append(Change(SWARM, "stack", "deploy", str(answer.get("item") or answer.get("name") or "")))
     return Section(problems, [], changes, {})
+
+
+def release_text(name: str, answer: Answer) -> str:
+    """The release that a stack's deployment records, in a line; what goes for it."""
+    removed = ", ".join(map(str, answer.get("releases_removed") or []))
+    return f"{name} {answer['release']}" + (f", removes {removed}" if removed else "")
 
 
 def object_text(item: dict[str, Any]) -> str:

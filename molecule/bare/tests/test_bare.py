@@ -33,8 +33,8 @@ IMAGES = {"dockercoins/rng", "dockercoins/hasher", "dockercoins/worker", "docker
 def by_stack(lines):
     """Lines in which a stack that is new is one thing; what it consists of is only known where there is a Swarm."""
     new = {text.split("_")[0] for _host, subject, verb, text in lines if (subject, verb) == ("service", "create")}
-    parts = ("service", "network", "config", "secret")
-    kept = [line for line in lines if not (line[1] in parts and line[2] == "create" and line[3].split("_")[0] in new)]
+    parts = {"service": "create", "network": "create", "config": "create", "secret": "create", "release": "record"}
+    kept = [line for line in lines if not (parts.get(line[1]) == line[2] and re.split("[_ ]", line[3])[0] in new)]
     named = [(host, "stack" if subject == "registry" else subject, verb, text.replace("stack ", "")) for host, subject, verb, text in kept]
     return sorted([*named, *(("swarm", "stack", "deploy", name) for name in new)])
 
@@ -150,6 +150,7 @@ def test_change_run_does_what_was_planned_line_by_line(lab, tmp_path):
         ("swarm", "image", "push"),
         ("swarm", "network", "create"),
         ("swarm", "service", "create"),
+        ("swarm", "release", "record"),
     }
     assert done(lab, *arguments) == lines
     after = lab.at_rest()

@@ -47,7 +47,9 @@ class Deployment:
         self.checkpoint = checkpoint or Checkpoint(Stopwatch(request.wait_timeout))
         self.rollout = Rollout(client, request, self.checkpoint, seconds)
         self.first: Plan | None = None
+        # The release that this run records, and those that go for it; in check mode what they would be.
         self.release: int | None = None
+        self.releases_removed: list[int] = []
         # All runs as it should: what fails after that undoes nothing.
         self.arrived = False
 
@@ -142,6 +144,10 @@ class Deployment:
         checkpoint.prune = [[item.kind, item.name, item.object_id] for item in operations if item.action == "remove"]
         checkpoint.changes = releases.changes_of(found.public["plan"]) if self.request.keep_releases else []
         checkpoint.digest = found.digest
+        if self.converge.check and checkpoint.changes:
+            stored = releases.of_stack(found.snapshot.all("configs"), self.request.name)
+            self.release, going = releases.foretell(stored, self.request.keep_releases)
+            self.releases_removed = [releases.number_of(item) for item in going]
 
     # -- the end
     def finish(self) -> None:
@@ -154,7 +160,8 @@ class Deployment:
         wait.patiently(lambda: prune.prune(self.client, going), request.wait_timeout)
         if checkpoint.changes:
             arguments = request.name, request.who, checkpoint.changes, request.keep_releases, checkpoint.back_to
-            self.release = wait.patiently(lambda: releases.record(self.client, *arguments), request.wait_timeout)
+            record = wait.patiently(lambda: releases.record(self.client, *arguments), request.wait_timeout)
+            self.release, self.releases_removed = record
 
     def fail(self, error: SwarmError) -> None:
         """Roll back where that is asked for.
@@ -194,8 +201,10 @@ class Deployment:
         if self.rollout.progress:
             checkpoint = {"deployment": self.checkpoint.data, "needs_definition": bool(self.checkpoint.unwritten)}
             return {**first, "services": {}, **apply.part(self.client, self.rollout.progress, checkpoint)}
-        release = {"release": self.release} if self.checkpoint.changes and self.request.wait and not self.converge.check else {}
-        return {**first, "services": self.rollout.services, "converged": self.converged(), **release}
+        found = {**first, "services": self.rollout.services, "converged": self.converged()}
+        if self.checkpoint.changes and self.request.wait:
+            found.update(release=self.release, releases_removed=self.releases_removed)
+        return found
 
     def converged(self) -> bool:
         """Whether all services run as they should."""

@@ -94,25 +94,34 @@ def by_names(spec: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     return spec
 
 
-def record(client: Client, stack: str, who: str, changes: list[dict[str, Any]], keep: int, back_to: int = 0) -> int | None:
+def foretell(stored: list[dict[str, Any]], keep: int) -> tuple[int, list[dict[str, Any]]]:
+    """(the number of the next release, the stored ones that go then).
+
+    :param stored: the stack's releases, the newest first.
+    """
+    return (number_of(stored[0]) + 1 if stored else 1), stored[max(keep, 1) - 1 :]
+
+
+def record(
+    client: Client, stack: str, who: str, changes: list[dict[str, Any]], keep: int, back_to: int = 0
+) -> tuple[int | None, list[int]]:
     """Leave a release, and take away the oldest ones.
 
-    :returns: its number; nothing when the stack is too large for one.
+    :returns: (its number, the numbers of those that are gone); nothing when the stack is too large for one.
     """
     snapshot = Snapshot(client)
-    stored = of_stack(snapshot.all("configs"), stack)
-    number = number_of(stored[0]) + 1 if stored else 1
+    number, going = foretell(of_stack(snapshot.all("configs"), stack), keep)
     release = content(number, who, changes, snapshot, stack, back_to)
     data = base64.b64encode(zlib.compress(json.dumps(release).encode(), 9)).decode()
     if len(data) > LARGEST:
-        return None
+        return None, []
     labels = {STACK_LABEL: stack, RELEASE_LABEL: str(number)}
     name = versioned_name(f"{stack}_release", str(number))
     body = {"Name": name, "Labels": labels, "Data": data}
     client.call(f"record release {number} of stack '{stack}'", "POST", "/configs/create", None, body)
-    for item in stored[max(keep, 1) - 1 :]:
+    for item in going:
         client.call(f"remove config '{item['Spec']['Name']}'", "DELETE", f"/configs/{item['ID']}")
-    return number
+    return number, [number_of(item) for item in going]
 
 
 def chosen(stored: list[dict[str, Any]], stack: str, number: int | None, differs: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:

@@ -66,6 +66,16 @@ def test_stack_whose_image_is_built_anew_is_deployed_also_where_its_plan_sees_no
     assert found.data["stacks"] == ["shop"]
 
 
+def test_a_release_that_a_deployment_records_is_in_the_plan() -> None:
+    answer = {**changing(WEB), "release": 12, "releases_removed": [2, 1]}
+
+    def releases(**answers: Any) -> list[str]:
+        return [change.text for change in _deployments.plan(None, None, answers).changes if change.subject == "release"]
+
+    assert releases(shop=answer) == ["shop 12, removes 2, 1"]
+    assert releases(shop=changing(WEB)) == []
+
+
 def test_impossible_stack_is_a_problem() -> None:
     answer = {"changed": False, "msg": "Could not deploy stack 'shop': no.", "plan": [], "failed": False}
     assert _deployments.plan(QUIET, None, {"shop": answer}).problems == ["Could not deploy stack 'shop': no."]

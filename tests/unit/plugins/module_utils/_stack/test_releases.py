@@ -59,7 +59,11 @@ def test_each_successful_change_leaves_a_release_and_nothing_else_does(engine: S
 
 def test_only_the_newest_releases_stay(engine: StackEngine) -> None:
     for number in range(1, 6):
-        run(engine, definitions=changed(web={"image": f"web:{number}"}), **KEEP)
+        definitions = changed(web={"image": f"web:{number}"})
+        predicted, stored = run(engine, check=True, definitions=definitions, **KEEP), numbers(engine)
+        result = run(engine, definitions=definitions, **KEEP)
+        assert predicted["release"] == result["release"] == number
+        assert predicted["releases_removed"] == result["releases_removed"] == sorted(set(stored) - set(numbers(engine)))
     assert numbers(engine) == [5, 4, 3]
     assert len([name for name in names(engine, "configs") if "release" in name]) == 3
 
