@@ -20,6 +20,8 @@ ENGINES = ("docker.io", "docker-ce", "moby-engine")
 CONTAINERD, DOCKER_CONTAINERD = "containerd", "containerd.io"
 # What apt and dnf take for one.
 URL = re.compile(r"[a-z][a-z0-9+]*:/\S+\Z")
+# Distribution -> its folder in Docker's package repository; those that rebuild Red Hat's take CentOS's.
+DOCKER_FOLDERS = {"Debian": "debian", "Ubuntu": "ubuntu", "Fedora": "fedora", "RedHat": "rhel"}
 # Of containerd's namespaces those of an engine.
 OWN_NAMESPACES = ("moby", "plugins.moby")
 
@@ -144,9 +146,10 @@ def package_plan(
     :returns: C(packages) that the engine needs, C(wanted) (the same as apt and dnf take them, with their version), C(pinned) (those
         with a version), C(missing) (not there, or in another version), C(replaced) (engines in the way), C(replaces) (the engine itself
         is among them, and restarts), C(holds) (lines that hold the version), C(holds_file), C(holds_content) (of a file that is ours
-        alone; None where it should not be), C(hold_differs), C(repository) (Docker's own has to be known), C(unblock) (an installation
-        that was cut off keeps services from starting), C(enable) (the unit does not start at boot), C(problems) (sentences) and
-        C(changes) (in the order in which they are made). Of a system of an unknown family everything is empty: role preflight refuses it.
+        alone; None where it should not be), C(hold_differs), C(repository) (Docker's own has to be known), C(repository_folder) (the one
+        in it for this distribution; None where there is none), C(unblock) (an installation that was cut off keeps services from
+        starting), C(enable) (the unit does not start at boot), C(problems) (sentences) and C(changes) (in the order in which they are
+        made). Of a system of an unknown family everything is empty: role preflight refuses it.
     """
     system, installed = look["system"], look["packages"]
     family = FAMILIES.get(system["family"])
@@ -174,12 +177,13 @@ def package_plan(
         "holds_content": content,
         "hold_differs": bool(set(holds) - set(look["holds"]) or (family.holds_are_ours and set(look["holds"]) - set(holds))),
         "repository": engine_source == DOCKER and bool(missing),
+        "repository_folder": DOCKER_FOLDERS.get(system["distribution"]) or ("centos" if system["family"] == "RedHat" else None),
         "unblock": look["unit"]["starts_blocked"],
         "enable": not look["unit"]["enabled"],
     }
     return {
         **plan,
-        "problems": package_problems(plan, engine_replace, engine_repository_url, host),
+        "problems": package_problems(plan, engine_replace, engine_repository_url, system["distribution"], host),
         "changes": package_changes(plan, look, [words[name] for name in missing], engine_repository_url, host),
     }
 
@@ -188,10 +192,11 @@ def empty_plan() -> dict[str, Any]:
     """Nothing is known, and nothing will be done."""
     lists = ("packages", "wanted", "pinned", "missing", "replaced", "holds", "problems", "changes")
     flags = ("replaces", "hold_differs", "repository", "unblock", "enable")
-    return {**{name: [] for name in lists}, **dict.fromkeys(flags, False), "holds_file": None, "holds_content": None}
+    unknown = ("holds_file", "holds_content", "repository_folder")
+    return {**{name: [] for name in lists}, **dict.fromkeys(flags, False), **dict.fromkeys(unknown)}
 
 
-def package_problems(plan: dict[str, Any], engine_replace: bool, engine_repository_url: str, host: str) -> list[str]:
+def package_problems(plan: dict[str, Any], engine_replace: bool, engine_repository_url: str, distribution: str, host: str) -> list[str]:
     """What forbids going on."""
     problems = []
     if plan["missing"] and plan["replaced"] and not engine_replace:
@@ -209,6 +214,14 @@ def package_problems(plan: dict[str, Any], engine_replace: bool, engine_reposito
                 f"use engine_source 'docker' on '{host}'",
                 f"engine_repository_url '{engine_repository_url}' is no URL" if engine_repository_url else "engine_repository_url is empty",
                 "Set it to the base URL of Docker's package repository, as its installation page gives it, or of your mirror of it",
+            )
+        )
+    if plan["repository"] and not plan["repository_folder"]:
+        problems.append(
+            could_not(
+                f"use engine_source 'docker' on '{host}'",
+                f"Docker's package repository has no packages for {distribution}",
+                "Use engine_source 'distribution'",
             )
         )
     return [str(problem) for problem in problems]

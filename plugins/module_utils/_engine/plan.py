@@ -136,7 +136,6 @@ def host_plan(name: str, look: dict[str, Any], variables: dict[str, Any], renewe
                 "kernel": kernel["differing"],
                 "kernel_release": look["kernel"].get("release"),
                 "family": look["system"]["family"].lower(),
-                "distribution": str(look["system"].get("distribution")).lower(),
                 "codename": look["system"].get("codename"),
                 "active": look["unit"]["active"],
                 "alone": alone,

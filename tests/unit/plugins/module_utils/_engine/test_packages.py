@@ -165,6 +165,24 @@ def test_dockers_packages_need_an_address() -> None:
     assert told(plan(DEBIAN, {}, source="docker", url=URL, installed=False))[0][2].endswith(f"python3-docker from {URL}")
 
 
+@pytest.mark.parametrize(
+    ("distribution", "family", "folder"),
+    [
+        ("Debian", "Debian", "debian"),
+        ("Ubuntu", "Debian", "ubuntu"),
+        ("Linuxmint", "Debian", None),
+        ("Fedora", "RedHat", "fedora"),
+        ("RedHat", "RedHat", "rhel"),
+        ("Rocky", "RedHat", "centos"),
+    ],
+)
+def test_each_distribution_has_its_folder_in_dockers_repository(distribution: str, family: str, folder: str | None) -> None:
+    found = plan({**DEBIAN, "distribution": distribution, "family": family}, {}, source="docker", url=URL)
+    assert found["repository_folder"] == folder
+    none = f"Could not use engine_source 'docker' on 'host1': Docker's package repository has no packages for {distribution}. "
+    assert found["problems"] == ([] if folder else [f"{none}Use engine_source 'distribution'."])
+
+
 @pytest.mark.parametrize("url", [".", " ", "download.example.com/linux", "https://download.example.com/linux debian"])
 def test_an_address_that_is_none_is_refused_before_the_package_manager_does(url: str) -> None:
     (problem,) = plan(DEBIAN, {}, source="docker", url=url)["problems"]
