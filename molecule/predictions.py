@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import subprocess
 import tempfile
 
+from ansible_collections.apiary.swarm.plugins.module_utils._engine.options import TLS_FILES
 from ansible_collections.apiary.swarm.plugins.module_utils._engine.plan import differing, option_text
 from ansible_collections.apiary.swarm.plugins.module_utils._swarm.plan import shown
-from ansible_collections.apiary.swarm.plugins.plugin_utils._deployments import object_text
+from ansible_collections.apiary.swarm.plugins.plugin_utils._deployments import object_text, release_text
 from stories import ROOT
 
 # Tasks whose change is one line of the plan, by the end of their names: subject and verb.
@@ -27,9 +29,20 @@ TASKS = {
     "Set kernel parameters": ("kernel", "set"),
     "Set the modules to load at boot": ("kernel", "load"),
     "Start the engine at boot": ("engine", "enable"),
+    "Install the library that makes keys on Debian": ("packages", "install"),
+}
+# Tasks of role tls, each of which writes the files of a loop: subject, and verb where the file was there and where it was not.
+TLS_TASKS = {
+    "Make the folder of CAs and clients": ("folder", "make", "make"),
+    "Make the folders": ("folder", "make", "make"),
+    "Sign the CA": ("CA", "make", "make"),
+    "Write whom to trust, and how to connect": ("CA", "trust", "trust"),
+    "Make the key where it is used": ("certificate", "make key", "make key"),
+    "Write the certificate": ("certificate", "renew", "issue"),
+    "Correct who may read them": ("file", "correct", "correct"),
 }
 # Tasks that carry out a line that another one stands for.
-MEANS = ("Load the kernel modules", "Make the folder", "Make a folder", "Copy the", "Remove ")
+MEANS = ("Load the kernel modules", "Make the folder", "Make a folder", "Copy the", "Remove ", "Make the CA's key", "Keep it out of git")
 
 
 def planned(lab, *arguments):
@@ -53,7 +66,9 @@ def line(change):
         text = text.split(" from ")[0]
     elif (subject, verb) == ("node", "remove"):
         text = text.split("'")[1]
-    elif subject in ("packages", "kernel", "certificate", "file", "folder", "CA") or verb in ("init", "enable", "join"):
+    elif subject in ("certificate", "file", "folder", "CA") or subject.startswith("client "):
+        text = text.split(": ")[0]
+    elif subject in ("packages", "kernel") or verb in ("init", "enable", "join"):
         text = ""
     return host, subject, verb, text
 
@@ -87,6 +102,8 @@ def told(host, name, result):
     """The lines that one changed task stands for."""
     if name in TASKS:
         return [(host, *TASKS[name], "")]
+    if name in TLS_TASKS:
+        return [one for item in result.get("results") or [result] if item.get("changed") for one in tls(host, name, item)]
     module = str(result.get("action", "")).rpartition(".")[2]
     tellers = {
         # The callback has put the module's name in the place of the result "action".
@@ -104,12 +121,27 @@ def told(host, name, result):
     return tellers[module](host, result) if module in tellers else []
 
 
+def tls(host, name, item):
+    """One file that role tls has written, on that host or on the controller; the folder of a client has no line of its own."""
+    subject, changed, made = TLS_TASKS[name]
+    path = pathlib.Path(next(item[key] for key in ("dest", "filename", "path") if key in item))
+    diff = item.get("diff") or {}
+    verb = changed if (diff[0] if isinstance(diff, list) else diff).get("before") else made
+    ours = ROOT in path.parents
+    if ours and "clients" in path.parts:
+        if subject == "folder":
+            return []
+        subject, verb = f"client {path.parent.name}", "write" if path.name == "docker.env" else verb
+    return [("controller" if ours else host, subject, verb, path.stem if ours and subject == "CA" else str(path))]
+
+
 def engine(host, result, verb):
     """What daemon_config has done."""
     before, after = result["diff"]["before"], result["diff"]["after"]
     starts = before.get("(engine)") in ("is stopped", "is not there")
-    text = ", ".join(option_text(key, before.get(key), after.get(key)) for key in differing(before, after))
-    return [(host, "engine", "start" if starts else verb, text or "starts")]
+    told = [option_text(key, before.get(key), after.get(key)) for key in differing(before, after)]
+    told += [f"{option} is renewed" for option in TLS_FILES if option in result["changed_options"]]
+    return [(host, "engine", "start" if starts else verb, ", ".join(told) or "starts")]
 
 
 def swarm(host, result):
@@ -151,7 +183,10 @@ def labels(_host, result):
 def objects(_host, result):
     """What a stack has done to its objects."""
     changed = [item for item in result["plan"] if item["action"] in ("create", "update", "remove")]
-    return [("swarm", item["kind"], item["action"], object_text(item)) for item in changed]
+    lines = [("swarm", item["kind"], item["action"], object_text(item)) for item in changed]
+    if result.get("release"):
+        lines.append(("swarm", "release", "record", release_text(result["item"], result)))
+    return lines
 
 
 def stacks(host, result):

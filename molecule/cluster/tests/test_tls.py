@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from predictions import planned
+from predictions import done, planned
 from stories import MANAGERS, ROOT, WORKERS, Watch
 
 HOSTS = MANAGERS + WORKERS
@@ -62,25 +62,15 @@ def site(lab, check=True, more=(), **variables):
     return rc, {name: counts["changed"] for name, counts in recap.items()}, " ".join(text.split())
 
 
-def hosts_planned(lab, **variables):
-    """The hosts that a run would change, as the plan has them."""
-    lines = planned(lab, *arguments(variables))
-    return {host for host, _subject, _verb, _text in lines} - {"controller"}
-
-
-def hosts_of(changes):
-    """The hosts that a run has changed."""
-    return {name for name, count in changes.items() if count}
-
-
 def under_load(lab, **variables):
-    """The same under the eyes of users, and of whoever counts managers."""
+    """Do what is planned, line by line, under the eyes of users and of whoever counts managers; the lines."""
     page = f"http://{lab.addresses['worker1']}:8000/json"
+    lines = planned(lab, *arguments(variables))
     with Watch(lab.managers_listening) as quorum, Watch(lambda: lab.http(page)[0]) as users:
-        result = site(lab, **variables)
+        assert done(lab, *arguments(variables)) == lines
     assert min(quorum.seen) >= 2 and len(quorum.seen) > 20, quorum.seen
     assert set(users.seen) == {200}
-    return result
+    return lines
 
 
 def files(lab):
@@ -140,11 +130,10 @@ def test_remote_api_is_off_until_it_is_turned_on(lab):
 
 
 def test_one_variable_turns_it_on_where_it_is_wanted(lab):
-    predicted = hosts_planned(lab, **FIRST)
     starts = lab.engine_starts()
-    _rc, done, _text = under_load(lab, **FIRST)
-    assert all(done[name] for name in MANAGERS) and not any(done[name] for name in WORKERS)
-    assert predicted == hosts_of(done)
+    lines = under_load(lab, **FIRST)
+    assert {host for host, *_what in lines} == {"controller", *MANAGERS}
+    assert {(host, verb) for host, subject, verb, _what in lines if subject == "engine"} == {(name, "restart") for name in MANAGERS}
     after = lab.engine_starts()
     assert {name for name in HOSTS if after[name] != starts[name]} == set(MANAGERS)
     assert lab.http(f"https://{lab.addresses['worker1']}:2376/version")[1].find("refused") >= 0
@@ -197,9 +186,8 @@ def test_second_run_writes_nothing(lab):
 def test_certificates_are_renewed_before_they_expire_and_nobody_notices(lab):
     serials = {name: certificate(lab, name).serial_number for name in MANAGERS}
     keys = {name: lab.host(name).check_output("sha256sum /etc/docker/tls/key.pem") for name in MANAGERS}
-    predicted = hosts_planned(lab, **RENEWED)
-    _rc, done, _text = under_load(lab, **RENEWED)
-    assert predicted == hosts_of(done)
+    lines = under_load(lab, **RENEWED)
+    assert {host for host, subject, verb, _what in lines if (subject, verb) == ("certificate", "renew")} == set(MANAGERS)
     assert all(certificate(lab, name).serial_number != serials[name] for name in MANAGERS)
     assert {name: lab.host(name).check_output("sha256sum /etc/docker/tls/key.pem") for name in MANAGERS} == keys
     assert [version(lab, name, OPERATOR) for name in MANAGERS] == [200] * 3
@@ -221,9 +209,8 @@ def test_new_ca_takes_over_in_three_steps_and_never_in_one(lab, tmp_path):
     # Trust goes out before anything is signed by whom it is for.
     early = tmp_path / "early"
     shutil.copytree(OPERATOR, early)
-    predicted = hosts_planned(lab, **TRUST)
-    _rc, done, _text = under_load(lab, **TRUST)
-    assert predicted == hosts_of(done) and issuers() == {"CN=apiary.swarm CA ca"}
+    under_load(lab, **TRUST)
+    assert issuers() == {"CN=apiary.swarm CA ca"}
     assert [version(lab, name, early) for name in MANAGERS] == [200] * 3
 
     # What an operator holds who was handed the folder in time works on, as it is.
