@@ -125,7 +125,7 @@ def test_change_run_does_what_was_planned_line_by_line(lab, tmp_path):
     """A reload, a restart, a label, an availability, an option of the swarm, an image, a service that changes and a stack that is new."""
     (tmp_path / "compose.yml").write_text(EXTRA, encoding="utf-8")
     change = {
-        "cluster_task_history_limit": 3,
+        "cluster_task_history_limit": 8,
         "registry_delete_enabled": True,
         "engine_daemon_options": "{{ {'debug': true} if inventory_hostname == 'worker1' else {} }}",
         "engine_metrics_addr": "{{ '127.0.0.1:9323' if inventory_hostname == 'worker2' else '' }}",

@@ -174,6 +174,7 @@ class Observer:
 
     def observe(self) -> list[str]:
         """One round; what is still waited for."""
+        asked = wait.now()
         listed, self._listed = self._listed, None
         if listed is None:
             listed = self._client.services(of_stack(self._request.name), status=True)
@@ -186,21 +187,20 @@ class Observer:
         self._rounds += 1
         self.services = {service["Spec"]["Name"]: service for service in listed}
         for name in self.open:
-            found = self._evaluate(name, tasks)
+            found = self._evaluate(name, tasks, asked)
             if found:
                 self.healths[name] = found
         return self.open
 
-    def _evaluate(self, name: str, tasks: list[dict[str, Any]]) -> Health | None:
+    def _evaluate(self, name: str, tasks: list[dict[str, Any]], asked: float) -> Health | None:
         service, checkpoint = self.services.get(name), self._checkpoint
         if service is None:
             return Health(False, "somebody has removed it meanwhile")
         own = [task for task in tasks if task["ServiceID"] == service["ID"]]
         failures = 0 if checkpoint.failure else self._request.max_failures
         action, stable_for = checkpoint.action(name), self._request.stable_for
-        observation = Observation(
-            service, own, nodes_down(self._nodes), wait.now(), action, failures, stable_for, nodes_unseen(self._nodes)
-        )
+        down, unseen = nodes_down(self._nodes), nodes_unseen(self._nodes)
+        observation = Observation(service, own, down, asked, action, failures, stable_for, unseen, wait.now())
         return health.evaluate(observation, self._history[name])
 
     def save(self) -> None:
@@ -334,9 +334,10 @@ def converged(client: Client, stack: str, services: list[dict[str, Any]]) -> boo
 
     :param services: those of the stack, as listed.
     """
+    asked = wait.now()
     tasks = current_tasks(client, stack) if services else []
     nodes = client.nodes() if needs_nodes(tasks) else None
-    return health.converged(services, tasks, nodes_down(nodes), wait.now(), nodes_unseen(nodes))
+    return health.converged(services, tasks, nodes_down(nodes), asked, nodes_unseen(nodes))
 
 
 def last_log_lines(client: Client, tasks: list[dict[str, Any]], nodes_down: set[str]) -> str:

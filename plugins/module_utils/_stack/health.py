@@ -36,7 +36,8 @@ class Observation:
     :ivar tasks: its tasks of the current spec.
     :ivar nodes_down: IDs of the nodes that are down.
     :ivar nodes_unseen: IDs of those that the managers have no contact with, as after an election: what is told of their tasks is old.
-    :ivar now: seconds since the epoch.
+    :ivar now: seconds since the epoch, when the managers were asked: what they answer may be over when the answer is there.
+    :ivar answered: when all answers were there; by default at once.
     :ivar action: create, update or unchanged: what this run did to it.
     :ivar max_failures: after so many failed tasks it will not arrive; 0: never mind.
     :ivar stable_for: seconds that its tasks have to run without a failure, where that is longer than what the service itself asks for.
@@ -50,6 +51,7 @@ class Observation:
     max_failures: int = 0
     stable_for: float = 0
     nodes_unseen: frozenset[str] = frozenset()
+    answered: float | None = None
 
     @property
     def name(self) -> str:
@@ -181,7 +183,8 @@ def settled(live: list[dict[str, Any]], wanted: int, observation: Observation, h
     if history.good_since is None:
         # A service that nobody touched ran before we came: its tasks' age counts.
         started = [changed_at(task) for task in live]
-        history.good_since = min(max(started, default=0.0), observation.now) if observation.action == "unchanged" else observation.now
+        seen = observation.now if observation.answered is None else observation.answered
+        history.good_since = min(max(started, default=0.0), seen) if observation.action == "unchanged" else seen
     period = ((observation.service["Spec"].get("UpdateConfig") or {}).get("Monitor") or MONITOR * 1e9) / 1e9
     if observation.action == "create":
         period = max(period, own_pace(observation.service["Spec"]))  # Swarm monitors no first deployment

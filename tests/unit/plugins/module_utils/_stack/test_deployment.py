@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.apiary.swarm.plugins.module_utils._core import wait
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import SwarmError
 from ansible_collections.apiary.swarm.plugins.module_utils._core.wait import Stopwatch
 from ansible_collections.apiary.swarm.plugins.module_utils._stack.apply import NODES_EVERY, Checkpoint, Observer
@@ -64,6 +65,21 @@ def test_nodes_are_looked_at_now_and_then_while_a_wanted_task_does_not_run(engin
         for _round in range(NODES_EVERY + 1):
             observer.observe()
         assert engine.requests.count("GET /nodes") == looks
+
+
+def test_the_time_that_answers_take_is_none_that_a_task_has_run(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(engine)
+    seconds, read = [1_800_000_000.0], engine.read
+
+    def slow(kind: str, filters: dict[str, Any]) -> tuple[int, Any]:
+        seconds[0] += 3 if kind == "tasks" else 0
+        return read(kind, filters)
+
+    monkeypatch.setattr(engine, "read", slow)
+    monkeypatch.setattr(wait, "now", lambda: seconds[0])
+    observer = Observer(engine.client, Request("app"), Checkpoint(Stopwatch(60), {"app_web": "create"}), ["app_web"])
+    # Asked after 0, 3, 6 and 9 seconds; the first answer is there after 3, and the monitor period lasts 5.
+    assert [bool(observer.observe()) for _round in range(4)] == [True, True, True, False]
 
 
 def test_services_that_nobody_wrote_are_not_read_again_for_the_first_look_alone(engine: StackEngine) -> None:

@@ -148,6 +148,16 @@ def test_too_few_tasks_are_waited_for() -> None:
     assert watch(service(), [task("running", 1, 100), task("preparing", 2)])[1] is None
 
 
+def test_what_was_answered_late_is_not_taken_for_what_is() -> None:
+    # Each answer takes four seconds: what ran at the first one has run for one second when the managers are asked again, and then for six.
+    history = History()
+
+    def health_at(asked: float) -> Health | None:
+        return evaluate(Observation(service(), RUNNING, set(), NOW + asked, "create", answered=NOW + asked + 4), history)
+
+    assert [health_at(0), health_at(5), health_at(10)] == [None, None, Health(True, "2/2 running")]
+
+
 def test_a_task_on_a_node_that_the_managers_have_no_contact_with_does_not_count() -> None:
     # Its program may have ended long ago: after an election managers hear nothing of a node until its agent has come back.
     unseen = frozenset({"node2"})
