@@ -44,9 +44,9 @@ show: env ## Show what runs and where
 test: env ## All tests; ends with "N passed, N failed"
 	@tests/run
 
-test-long: env ## What takes longer: engines 20.10, 26.1 and 28.5, 26 stack files, secrets, two runs at once, autolock, an upgrade
+test-long: env ## What takes longer: engines 20.10, 26.1 and 28.5, 26 stack files, secrets, two runs at once, a change of roles, autolock, an upgrade
 	@tests/run engines
-	@tests/run stack_files images canary two_runs autolock engine_upgrade
+	@tests/run stack_files images canary two_runs role_change autolock engine_upgrade
 
 lint: env ## ansible-lint, yamllint, ruff, mypy
 	@tests/lint
