@@ -61,8 +61,8 @@ options:
   task_history_limit:
     description:
       - Task history limit, the number of old tasks to keep for each slot.
-      - Keep it above the engines' default of 5 at least where services come and go. With V(3) the leader's engine (26.1.5) was seen to crash
-        while a service was removed whose tasks kept failing, because an old task was gone already.
+      - Do not go below the engines' default of 5 where services come and go. With V(3) the leader's engine (26.1.5) was seen to crash while
+        a service was removed whose tasks kept failing, because an old task was gone already.
     type: int
   snapshot_interval:
     description:
