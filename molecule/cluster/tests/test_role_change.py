@@ -11,7 +11,7 @@ import shutil
 import pytest
 import yaml
 from predictions import done, planned
-from stories import Lab, Watch
+from stories import ROOT, Lab, Watch
 
 RESTART = ["-e", json.dumps({"engine_metrics_addr": "127.0.0.1:9323"})]
 # Both are managers before and after, so that one of them can always be asked.
@@ -19,17 +19,20 @@ STAY = ("manager1", "manager2")
 
 
 @pytest.fixture(name="other")
-def other_lab(lab, tmp_path):
+def other_lab(lab):
     """The same hosts, with worker1 among the managers and manager3 among the workers."""
-    shutil.copytree(lab.inventory, tmp_path / "lab")
-    path = tmp_path / "lab" / "hosts.yml"
+    # As deep as the lab's own: its variables name files beside it.
+    folder = ROOT / "build" / "role_change"
+    shutil.copytree(lab.inventory, folder, dirs_exist_ok=True)
+    path = folder / "hosts.yml"
     inventory = yaml.safe_load(path.read_text(encoding="utf-8"))
     managers, workers = (inventory["swarm"]["children"][group]["hosts"] for group in ("swarm_managers", "swarm_workers"))
     managers["worker1"], workers["manager3"] = workers.pop("worker1"), managers.pop("manager3")
     path.write_text(yaml.safe_dump(inventory), encoding="utf-8")
-    other = Lab(tmp_path / "lab")
+    other = Lab(folder)
     yield other
     other.close()
+    shutil.rmtree(folder)
 
 
 def lost(lab):
