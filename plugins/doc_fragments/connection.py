@@ -11,12 +11,12 @@ class ModuleDocFragment:
 options:
   docker_host:
     description:
-      - Where the Docker Engine of this host listens.
+      - The socket or URL of the Docker Engine of this host.
     type: str
     default: unix:///var/run/docker.sock
   timeout:
     description:
-      - How long one request to the Engine may take, in seconds.
+      - Timeout of one request to the Engine, in seconds.
     type: int
     default: 60
 requirements:

@@ -54,7 +54,7 @@ options:
   registry_unreachable:
     description:
       - What to do when a registry does not return the digest of an image, because it is unreachable, refuses the login or does not have it.
-      - With V(keep), a service that runs an image of that name keeps the very one that it runs. Docker would replace its tasks.
+      - With V(keep), a service that runs an image of that name keeps the exact image. Docker would replace its tasks.
       - With V(fail), the task fails and nothing is changed.
     type: str
     choices: [keep, fail]

@@ -12,22 +12,22 @@ version_added: 0.3.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Shows the changes of a plan by host, the services that run, and how long each phase of the run took.
-  - With O(phase) it only notes when that phase begins. Nothing is written anywhere.
+  - Shows the changes of a plan by host, the running services, and the duration of each phase of the run.
+  - With O(phase) it only records the start of that phase. Nothing is written anywhere.
 extends_documentation_fragment:
   - apiary.swarm.attributes.reads
 attributes:
   action:
     support: full
-    description: Is an action plugin on the controller; give the task C(run_once=true).
+    description: Runs on the controller as an action plugin; set C(run_once=true) on the task.
 options:
   phase:
     description:
-      - Name of the phase that begins. The task needs C(delegate_to=localhost) and C(delegate_facts=true), so that the next one finds it.
+      - Name of the phase that starts. The task needs C(delegate_to=localhost) and C(delegate_facts=true), so that later tasks find it.
     type: str
   changes:
     description:
-      - The RV(apiary.swarm.cluster_plan#module:changes) of the plan that was carried out.
+      - The RV(apiary.swarm.cluster_plan#module:changes) of the plan that was applied.
     type: list
     elements: dict
     default: []
@@ -42,14 +42,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Note when the engines' turn begins
+- name: Record the start of the phase
   apiary.swarm.cluster_summary:
     phase: engines
   run_once: true
   delegate_to: localhost
   delegate_facts: true
 
-- name: Show what was done
+- name: Show the summary
   apiary.swarm.cluster_summary:
     changes: "{{ swarm_plan.changes }}"
   run_once: true
@@ -57,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 summary:
-  description: The lines that are shown.
+  description: The lines of the summary.
   type: list
   elements: str
   returned: without O(phase)

@@ -11,17 +11,17 @@ version_added: 0.2.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Makes sure that C(daemon.json) holds these options and, if it may, that the engine runs with them.
-  - Refuses what is incompatible with Swarm, what would expose the host, and what the engine's own validation
-    (C(dockerd --validate), since 23.0) refuses, before anything is written.
-  - Determines whether the engine needs a reload or a restart. A reload leaves tasks and containers alone; a restart ends those
-    of this host. When an engine does not start with new options, those that it last ran with are restored, and the task fails.
-  - Compares with what the running engine has read and not only with the file. A run that was interrupted between writing
+  - Ensures that C(daemon.json) contains these options and, if O(apply) allows it, that the engine runs with them.
+  - Refuses options that are incompatible with Swarm, that would expose the host, or that the engine's own validation
+    (C(dockerd --validate), since 23.0) rejects, before anything is written.
+  - Determines whether the engine needs a reload or a restart. A reload does not affect tasks and containers; a restart stops those
+    of this host. If the engine does not start with the new options, those that it last ran with are restored, and the task fails.
+  - Compares with the options that the running engine has loaded, not only with the file. A run that was interrupted between writing
     and restarting is completed by the next one.
-  - With the option C(hosts) it writes C(/etc/systemd/system/docker.service.d/zz-apiary-swarm.conf), which takes C(-H) out of
-    the unit's command, and without it removes that file. On a host without the unit there is nothing to take out; run the module again
-    when the engine has been installed.
-  - Records the options that the engine has read in C(/var/lib/apiary-swarm/daemon.json).
+  - With the option C(hosts) it writes C(/etc/systemd/system/docker.service.d/zz-apiary-swarm.conf), which removes C(-H) from
+    the unit's command; without it that file is removed. On a host without the unit no file is written; run the module again
+    after the engine has been installed.
+  - Records the options that the engine has loaded in C(/var/lib/apiary-swarm/daemon.json).
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes
@@ -33,22 +33,22 @@ options:
   options:
     description:
       - Options of the Docker Engine, using C(daemon.json) key names.
-      - An option that is given replaces that option whole. One that is V(null) is taken out.
-      - C(insecure-registries) is completed with V(127.0.0.0/8) and V(::1/128), which engines from 29.10 on trust only if they are listed.
+      - A given option replaces the existing value as a whole. An option that is V(null) is removed.
+      - V(127.0.0.0/8) and V(::1/128) are added to C(insecure-registries), as engines from 29.10 on trust them only if they are listed.
     type: dict
     default: {}
   exclusive:
     description:
-      - Whether to remove all options from the file that are not in O(options).
+      - Whether to remove options that are not in O(options) from the file.
     type: bool
     default: false
   apply:
     description:
-      - The most that the module may do to apply the options to a running engine.
-      - V(none) writes the files and returns what is needed.
-      - V(reload) also lets a running engine read them again. Where that does not suffice nothing is written, and RV(pending) is true.
-        An engine that does not run is started.
-      - V(restart) reloads or restarts the engine, whatever is needed, and starts one that does not run.
+      - How far the module may go to apply the options to a running engine.
+      - V(none) only writes the files and returns the required RV(action).
+      - V(reload) also reloads a running engine. If that is not sufficient, nothing is written, and RV(pending) is true.
+        A stopped engine is started.
+      - V(restart) reloads or restarts the engine as required, and starts a stopped one.
     type: str
     choices: [none, reload, restart]
     default: none
@@ -60,14 +60,14 @@ options:
   renewed:
     description:
       - Options whose files an earlier task of the play has replaced, such as C(tlscert). The engine reads those files when it starts.
-      - Files that are newer than the engine are noticed without it; check mode needs to be told, because the files are not there yet.
+      - Only needed in check mode, where the new files do not exist yet; otherwise files newer than the engine's start are detected.
     type: list
     elements: str
     default: []
   restart_replaced:
     description:
-      - Whether an engine that runs a program that its package has replaced since counts as one that needs a restart. The packages of some
-        distributions leave it to the operator to restart it.
+      - Whether an engine whose binary was replaced by its package since it started needs a restart. The packages of some
+        distributions leave the restart to the operator.
     type: bool
     default: false
     version_added: 0.3.0
@@ -78,23 +78,23 @@ options:
     default: /etc/docker/daemon.json
   wait_timeout:
     description:
-      - How long the engine may take to read the options or to start, in seconds.
+      - How long the engine may take to reload or to start, in seconds.
     type: int
     default: 120
 notes:
-  - Needs root.
-  - The Docker SDK for Python is needed only where an engine is reloaded or restarted.
+  - Requires root.
+  - The Docker SDK for Python is required only if the engine is reloaded or restarted.
 """
 
 EXAMPLES = r"""
-- name: Set options, and let the engine read them if that does not disturb anybody
+- name: Set options, and reload the engine if no restart is needed
   apiary.swarm.daemon_config:
     options:
       labels: [rack=a7]
       registry-mirrors: ["https://mirror.example.com"]
     apply: reload
 
-- name: Rotate the logs of new containers, on one host after the other
+- name: Rotate the logs of new containers, one host at a time
   apiary.swarm.daemon_config:
     options:
       log-driver: json-file
@@ -102,7 +102,7 @@ EXAMPLES = r"""
     apply: restart
   throttle: 1
 
-- name: Take an option out
+- name: Remove an option
   apiary.swarm.daemon_config:
     options:
       debug: null
@@ -111,17 +111,17 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - What the engine needed so that it reads the options, or needs if RV(pending) is true. A start is a V(restart), too.
-    - An engine that does not run needs V(nothing) with O(apply=none); it reads the options when it starts.
+    - What was done to apply the options, or is required if RV(pending) is true. A start counts as V(restart).
+    - For a stopped engine it is V(nothing) with O(apply=none), as it reads the options when it starts.
   type: str
   returned: success
   sample: reload
 pending:
-  description: RV(action) is needed and was not done.
+  description: Whether RV(action) is required and was not done.
   type: bool
   returned: success
 changed_options:
-  description: The names of the options that the running engine had not read, sorted. All of them where that is not known.
+  description: The names of the options that the running engine had not loaded, sorted. All of them if that is unknown.
   type: list
   elements: str
   returned: success

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_info
-short_description: Gather all that a Swarm needs to know of a host
+short_description: Gather information about a Swarm host
 version_added: 0.3.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Gathers in one call what this collection decides by. System, kernel, packages, the engine and its options, files and certificates,
-    disk, clock, network, and the host's membership in a swarm. On a manager also its nodes, options and services.
+  - Gathers in one call all that this collection's plan needs. System, kernel, packages, the engine and its options, files and
+    certificates, disk, clock, network, and the swarm membership. On a manager also the swarm's nodes, options and services.
   - Nothing is ever written and no secret is returned.
-  - Works on every host. Without an engine, the Docker SDK for Python, systemd or root's rights it tells less.
-    What cannot be known is V(null).
-  - An engine that is stopped is not asked, because asking would start it.
+  - Works on every host. Without an engine, the Docker SDK for Python, systemd or root privileges it returns less.
+    Unknown values are V(null).
+  - A stopped engine is not queried, because a request would start it.
   - Sends two requests to the Engine on a worker and four on a manager.
 extends_documentation_fragment:
   - apiary.swarm.connection
@@ -27,16 +27,16 @@ attributes:
     description: Has an action plugin on the controller.
 requirements:
   - Python 3.8 or later on the managed host
-  - "L(Docker SDK for Python, https://docker-py.readthedocs.io/) 5.0.3 or later on the managed host, if O(docker_host) is no local socket"
+  - "L(Docker SDK for Python, https://docker-py.readthedocs.io/) 5.0.3 or later on the managed host, unless O(docker_host) is local"
 options:
   packages:
     description:
-      - Packages to look for. Those that an engine may be made of if this is not given.
+      - Packages to look for. By default those that may provide the engine.
     type: list
     elements: str
   others:
     description:
-      - Whether to find out who else needs C(containerd) and C(runc), which is asked before the engine is taken away.
+      - Whether to find out what else needs C(containerd) and C(runc), before the engine is uninstalled.
     type: bool
     default: false
   files:
@@ -59,13 +59,13 @@ options:
     default: [overlay, br_netfilter, ip_vs]
   images:
     description:
-      - Images to look for in the engine, by their names with a tag.
+      - Images to look for in the engine's image store, as C(repository:tag).
     type: list
     elements: str
     default: []
   daemon:
     description:
-      - Options of M(apiary.swarm.daemon_config), to be told what that module would do here with C(apply=reload).
+      - Options of M(apiary.swarm.daemon_config), to return what that module would do here with C(apply=reload).
     type: dict
     suboptions:
       options:
@@ -73,7 +73,7 @@ options:
         type: dict
         default: {}
       exclusive:
-        description: Whether the file holds these options and nothing else.
+        description: Whether to remove options that are not given from the file.
         type: bool
         default: false
       allow_unknown:
@@ -86,36 +86,36 @@ options:
         default: /etc/docker/daemon.json
   roles:
     description:
-      - Roles of this collection, by their short names. All that their decisions need is gathered, and their variables are returned
-        as they are for this host.
-      - The inventory, the play and C(-e) win over the defaults of the roles.
+      - Roles of this collection, by their short names. All that their plan needs is gathered, and their variables are returned
+        with their values for this host.
+      - The inventory, the play and C(-e) override the defaults of the roles.
     type: list
     elements: str
     choices: [preflight, engine, tls, cluster, registry, images, stacks]
 notes:
-  - Needs root to see everything.
+  - Requires root to gather everything.
 seealso:
   - module: apiary.swarm.swarm_info
   - module: apiary.swarm.daemon_config
 """
 
 EXAMPLES = r"""
-- name: Look at the hosts
+- name: Gather information about the hosts
   apiary.swarm.host_info:
   register: look
 
-- name: Say where there is little room
+- name: Report hosts that are low on disk space
   ansible.builtin.debug:
     msg: "{{ look.disk.path }} has {{ look.disk.free | human_readable }} left"
   when: look.disk.free is not none and look.disk.free < 10 * 1024 * 1024 * 1024
 
-- name: Ask what other options would need
+- name: Check whether other options would need a restart
   apiary.swarm.host_info:
     daemon:
       options: {log-driver: journald}
   register: look
 
-- name: Gather all that the role engine decides by
+- name: Gather all that the role engine needs for its plan
   apiary.swarm.host_info:
     roles: [engine]
   register: look
@@ -129,28 +129,28 @@ system:
   contains:
     hostname: {description: The hostname., type: str}
     fqdn: {description: The name with its domain; V(null) if the host has none., type: str}
-    family: {description: "V(Debian), V(RedHat), or another word.", type: str}
+    family: {description: "The OS family, such as V(Debian) or V(RedHat).", type: str}
     distribution: {description: "The distribution, such as V(Debian), V(Ubuntu) or V(Rocky).", type: str}
     version: {description: Its version; V(null) if it has none., type: str}
     codename: {description: Its codename; V(null) if it has none., type: str}
-    architecture: {description: "The machine, such as V(x86_64).", type: str}
+    architecture: {description: "The machine architecture, such as V(x86_64).", type: str}
     service_manager: {description: "V(systemd), or the name of the first process.", type: str}
     boot_id: {description: Changes with every boot., type: str}
 python:
-  description: The Python that modules run with here.
+  description: The Python interpreter that modules run with.
   type: dict
   returned: success
   contains:
     version: {description: Its version., type: str}
-    docker: {description: Whether it finds the Docker SDK for Python., type: bool}
-    cryptography: {description: Whether it finds the library cryptography., type: bool}
+    docker: {description: Whether it can import the Docker SDK for Python., type: bool}
+    cryptography: {description: Whether it can import the library cryptography., type: bool}
 kernel:
   description: The running kernel.
   type: dict
   returned: success
   contains:
     release: {description: Its release., type: str}
-    has_modules: {description: Whether the host has modules for it. A container has not., type: bool}
+    has_modules: {description: Whether the host has modules for it. A container does not., type: bool}
     features: {description: "For each of O(kernel_modules) whether the kernel has it, or can load it.", type: dict}
     sysctl: {description: The values of O(sysctl); V(null) if there is no such parameter., type: dict}
 packages:
@@ -159,7 +159,7 @@ packages:
   returned: success
   sample: {docker.io: 26.1.5+dfsg1-9+b9, python3-docker: 7.1.0-2}
 others:
-  description: Who else needs C(containerd), C(containerd.io) and C(runc), by package, in words; V(null) without O(others).
+  description: What else needs C(containerd), C(containerd.io) and C(runc), as phrases by package; V(null) without O(others).
   type: dict
   returned: success
   sample: {containerd: ["containers in its namespace 'k8s.io'"], runc: [the package containerd]}
@@ -178,7 +178,7 @@ unit:
     active: {description: Whether the engine runs., type: bool}
     enabled: {description: Whether it starts at boot., type: bool}
     starts_blocked:
-      description: Whether an installation was cut off and left a F(/usr/sbin/policy-rc.d) that keeps packages from starting services.
+      description: Whether an interrupted installation left a F(/usr/sbin/policy-rc.d) that keeps packages from starting services.
       type: bool
 engine:
   description: The Docker Engine.
@@ -186,42 +186,42 @@ engine:
   returned: success
   contains:
     answers: {description: Whether it answers., type: bool}
-    error: {description: "Why it does not, as a sentence; V(null) if it does.", type: str}
+    error: {description: "Why it does not answer, as a sentence; V(null) if it does.", type: str}
     version: {description: Its version., type: str}
     api: {description: The newest version of its API., type: str}
     data_root: {description: Its data root., type: str}
-    replaced: {description: Whether it runs a program that its package has replaced since., type: bool}
-    options: {description: "The options that it has read, without secrets; V(null) if it does not run, or nobody can tell.", type: dict}
+    replaced: {description: Whether its package has replaced its binary since it started., type: bool}
+    options: {description: "The options that it has loaded, without secrets; V(null) if it does not run, or if unknown.", type: dict}
     file_options: {description: "The options in its file, without secrets; V(null) if the file cannot be read.", type: dict}
 daemon:
   description: What M(apiary.swarm.daemon_config) would do; V(null) without O(daemon).
   type: dict
   returned: success
   contains:
-    action: {description: "What the engine needs, V(nothing), V(reload) or V(restart); V(null) with problems.", type: str}
+    action: {description: "What the engine needs, V(nothing), V(reload) or V(restart); V(null) if there are problems.", type: str}
     pending: {description: "A restart is needed, and C(apply=reload) would leave the file as it is.", type: bool}
     changed: {description: Whether C(apply=reload) would change something., type: bool}
     changed_options:
-      description: The options that the running engine has not read.
+      description: The options that the running engine has not loaded.
       type: list
       elements: str
-    before: {description: "The options in the file, without secrets. What is no option stands in parentheses.", type: dict}
-    after: {description: "The same when all is done, a pending restart included.", type: dict}
+    before: {description: "The options in the file, without secrets. Keys in parentheses are not options.", type: dict}
+    after: {description: "The same after all changes, a pending restart included.", type: dict}
     problems:
       description: Why the options are refused, as sentences.
       type: list
       elements: str
 files:
-  description: Each of O(files), by its path. Links are followed.
+  description: Each of O(files), by its path. Symbolic links are followed.
   type: dict
   returned: success
   contains:
-    type: {description: "V(file), V(directory), V(other) or V(absent); V(null) if this user may not know.", type: str}
-    mode: {description: Such as V(0644)., type: str}
+    type: {description: "V(file), V(directory), V(other) or V(absent); V(null) if this user has no permission.", type: str}
+    mode: {description: "The permissions, such as V(0644).", type: str}
     uid: {description: The owner., type: int}
     gid: {description: The group., type: int}
     size: {description: The size in bytes., type: int}
-    sha256: {description: The digest of a file's content. Private keys have none here., type: str}
+    sha256: {description: The digest of a file's content. Not returned for private keys., type: str}
     certificates:
       description: The certificates in a file, in PEM; V(null) if it cannot be read.
       type: list
@@ -232,36 +232,36 @@ files:
         - V(unknown) if the host has no C(openssl).
       type: str
 disk:
-  description: The file system of the engine's data root, or on which it will be.
+  description: The file system of the engine's data root, existing or planned.
   type: dict
   returned: success
   contains:
     path: {description: The data root., type: str}
     total: {description: The size in bytes., type: int}
-    free: {description: "What is free, in bytes.", type: int}
+    free: {description: "The free space in bytes.", type: int}
 clock:
   description: The clock.
   type: dict
   returned: success
   contains:
     epoch: {description: Seconds since 1970., type: float}
-    synchronized: {description: Whether it is kept right; V(null) if nobody can tell., type: bool}
+    synchronized: {description: Whether it is synchronized (NTP); V(null) if unknown., type: bool}
 network:
   description: The network.
   type: dict
   returned: success
   contains:
     addresses:
-      description: Addresses with C(interface), C(address) and C(prefix_length), without those of a link only.
+      description: Addresses with C(interface), C(address) and C(prefix_length), without link-local ones.
       type: list
       elements: dict
-    default_address: {description: The IPv4 address from which the host reaches others; V(null) without a default route., type: str}
+    default_address: {description: The IPv4 source address of the default route; V(null) without one., type: str}
     routes:
-      description: The IPv4 networks to which there are routes, without the default one.
+      description: The destination networks of IPv4 routes, without the default route.
       type: list
       elements: str
     listeners:
-      description: Who listens on TCP and UDP ports 2376, 2377, 7946 and 4789, with C(protocol), C(address) and C(port).
+      description: Listening sockets on TCP and UDP ports 2376, 2377, 7946 and 4789, with C(protocol), C(address) and C(port).
       type: list
       elements: dict
 images:
@@ -270,33 +270,33 @@ images:
   returned: success
 swarm:
   description:
-    - What M(apiary.swarm.swarm_info) returns with C(services=true), and what follows.
-    - If there is an engine that cannot be asked, RV(swarm.error) says so and all the rest is V(null), also RV(swarm.state).
+    - The return values of M(apiary.swarm.swarm_info) with C(services=true), and the following.
+    - If there is an engine that cannot be queried, RV(swarm.error) says why and all else is V(null), also RV(swarm.state).
   type: dict
   returned: success
   contains:
     state: {description: "V(inactive), V(pending), V(active), V(error) or V(locked).", type: str}
     error: {description: What is wrong with the membership., type: str}
     options:
-      description: The swarm's options as M(apiary.swarm.swarm_init) has them; V(null) on a host that does not control its swarm.
+      description: The swarm's options, named as in M(apiary.swarm.swarm_init); V(null) on a host that does not control its swarm.
       type: dict
     init_options:
-      description: What the swarm was initialised with and cannot be changed; V(null) on a host that does not control its swarm.
+      description: The options that can only be set when initialising; V(null) on a host that does not control its swarm.
       type: dict
     addresses:
       description: The address options that this host was started with; V(null) on a host that does not control its swarm.
       type: dict
     identity:
       description:
-        - C(node_id), C(cluster_id) and C(role) as the node's certificate has them, also while the engine is stopped.
+        - C(node_id), C(cluster_id) and C(role) from the node's certificate, also while the engine is stopped.
         - V(null) if there is no certificate, or it cannot be read.
       type: dict
 roles:
-  description: The variables of the roles, without those that may hold secrets.
+  description: The variables of the roles, without those that may contain secrets.
   type: dict
   returned: O(roles)
 roles_problems:
-  description: What is wrong with variables of the roles, as sentences.
+  description: Problems with the variables of the roles, as sentences.
   type: list
   elements: str
   returned: O(roles)

@@ -12,13 +12,14 @@ version_added: 0.3.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Sends the build context of a service with C(build) from the controller to this host as one archive, without what C(.dockerignore) names,
-    builds it, and pushes it under the tag that M(apiary.swarm.stack_images) tells. Where the registry has that tag, nothing is sent.
-  - BuildKit builds where the docker command of this host has C(buildx), and the Engine's own builder elsewhere. A Dockerfile that needs
-    BuildKit (C(RUN --mount), here documents, C(COPY --link)) fails where there is none, before anything is sent.
-  - BuildKit knows the networks C(default), C(none) and C(host) only; with another C(network) the Engine's own builder builds.
-  - Files have the modes 0644 and 0755, as git knows them. Empty folders, sockets and pipes are not sent.
-  - The values of build arguments are shown nowhere, but whoever has the image can read them in its history. They are no place for a secret.
+  - Sends the build context of a service with C(build) from the controller to this host as one archive, without the files that
+    C(.dockerignore) excludes, builds the image, and pushes it under the tag that M(apiary.swarm.stack_images) returns. If the registry
+    has that tag, nothing is sent.
+  - Uses BuildKit if the docker command of this host has C(buildx), and the Engine's legacy builder otherwise. A Dockerfile that requires
+    BuildKit (C(RUN --mount), here-documents, C(COPY --link)) fails without it, before anything is sent.
+  - BuildKit supports only the networks C(default), C(none) and C(host); with another C(network) the legacy builder is used.
+  - File modes are normalized to 0644 and 0755, as in git. Empty directories, sockets and pipes are not sent.
+  - The values of build arguments are never shown, but everybody with the image can read them in its history. Do not use them for secrets.
 extends_documentation_fragment:
   - apiary.swarm.attributes
   - apiary.swarm.connection
@@ -33,7 +34,7 @@ attributes:
 options:
   project:
     description:
-      - The project, as O(apiary.swarm.stacks#role:main:stacks_projects) has it. Of it C(name), C(files) and C(env) are read.
+      - The project, in the format of O(apiary.swarm.stacks#role:main:stacks_projects). Only C(name), C(files) and C(env) are used.
     type: dict
     required: true
   service:
@@ -43,18 +44,18 @@ options:
     required: true
   registry:
     description:
-      - Address of the registry, as C(host:port). This host's engine uses the logins that C(docker login) has left.
+      - Address of the registry, as C(host:port). This host's engine uses the logins stored by C(docker login).
     type: str
     required: true
   _controller_data:
     description:
-      - What the action plugin has found out on the controller. Nothing of it is ever shown.
+      - Data from the controller. The action plugin fills it in; nothing of it is ever shown.
     type: str
   timeout:
     description:
-      - How long one question to the Engine or the registry may take, in seconds. Building and pushing take the time that they need.
+      - Timeout of one request to the Engine or the registry, in seconds. It does not limit building and pushing.
 notes:
-  - This module has an action of the same name, which reads the Compose files and packs the context on the controller.
+  - This module has an action plugin, which reads the Compose files and archives the context on the controller.
 seealso:
   - module: apiary.swarm.stack_images
   - module: apiary.swarm.stack
@@ -77,12 +78,12 @@ image:
   type: str
   sample: 127.0.0.1:5000/shop/web:0f6d3d1c7a9b2e44
 digest:
-  description: The digest of its manifest; V(null) in check mode, for an image that is to be built.
+  description: The digest of its manifest; V(null) in check mode for an image that would be built.
   returned: success
   type: str
   sample: sha256:9b2e…
 builder:
-  description: What has built it, V(buildkit) or V(engine).
+  description: The builder, V(buildkit) or V(engine).
   returned: when it was built, and in check mode
   type: str
   sample: buildkit

@@ -12,9 +12,9 @@ author:
   - The apiary.swarm authors (@apiary)
 description:
   - Promotes, demotes, drains, activates or removes any number of nodes in one task. Run it on one manager.
-  - Drained nodes are waited for until no task of a service runs there.
-  - Roles are changed one node after the other, promotions first and the manager that this runs on last, and never
-    so that the swarm could lose its quorum.
+  - Waits until no service task runs on drained nodes.
+  - Roles are changed one node at a time, promotions first and the manager that this runs on last, and never
+    in a way that could cost the swarm its quorum.
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes
@@ -22,15 +22,15 @@ options:
   nodes:
     description:
       - The nodes, each by its NodeID, hostname or address, or as a dictionary with C(name), C(role) and C(availability),
-        which win over O(role) and O(availability).
-      - A hostname that several nodes have, as there are after a re-join, is an error that names their NodeIDs; give one of those.
+        which take precedence over O(role) and O(availability).
+      - A hostname that several nodes share, as after a re-join, is an error that lists their NodeIDs; use one of those.
     type: list
     elements: raw
     required: true
   role:
     description:
       - Role of O(nodes). It is left unchanged if it is not given.
-      - A node that is not Ready is not promoted; that is an error before anything is written.
+      - Promoting a node that is not Ready is an error, before anything is written.
     type: str
     choices: [worker, manager]
   availability:
@@ -40,22 +40,22 @@ options:
     choices: [active, pause, drain]
   state:
     description:
-      - V(present) is for nodes of the swarm; one that the swarm does not know is an error.
-      - V(absent) drains and demotes nodes, waits until they are Down, and removes them from the list.
+      - V(present) requires nodes of the swarm; an unknown one is an error.
+      - V(absent) drains and demotes nodes, waits until they are Down, and removes them from the swarm.
         They become Down when they leave the swarm; see M(apiary.swarm.swarm_leave). One that is Ready has to leave
-        within O(wait_timeout), or take O(force); check mode warns of it.
+        within O(wait_timeout), or needs O(force); check mode warns about it.
     type: str
     choices: [present, absent]
     default: present
   force:
     description:
-      - With O(state=absent), remove nodes that are not Down, too. Never removes a manager that is needed for the quorum.
+      - With O(state=absent), also remove nodes that are not Down. A manager that is needed for the quorum is never removed.
     type: bool
     default: false
   wait:
     description:
-      - Whether to wait until drained nodes are empty and present nodes are Ready.
-      - A change of role is waited for in any case, for the sake of the next one.
+      - Whether to wait until drained nodes run no tasks and present nodes are Ready.
+      - Role changes are always waited for, because the next one depends on them.
     type: bool
     default: true
   wait_timeout:
@@ -70,12 +70,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Take a node out of service and wait until it is empty
+- name: Drain a node and wait until it runs no tasks
   apiary.swarm.node:
     nodes: [worker2]
     availability: drain
 
-- name: Give the nodes their roles
+- name: Set the roles of nodes
   apiary.swarm.node:
     nodes:
       - {name: manager3, role: manager, availability: drain}
@@ -90,7 +90,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: The nodes that were meant, as they are now, or would be in check mode. Without those that are absent.
+  description: The selected nodes as they are now, or would be in check mode, without those that are absent.
   type: list
   elements: dict
   returned: success

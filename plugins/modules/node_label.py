@@ -12,7 +12,7 @@ author:
   - The apiary.swarm authors (@apiary)
 description:
   - Sets or removes labels of any number of nodes in one task. Run it on one manager.
-  - All nodes are read at once; each node whose labels differ is written once, the others are not touched.
+  - All nodes are read with one request; each node whose labels differ is written once, and no other.
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes
@@ -21,14 +21,14 @@ options:
     description:
       - The nodes, each by its NodeID, hostname or address, or as a dictionary with C(name) and C(labels).
       - A node's own C(labels) are added to O(labels) and take precedence.
-      - A hostname that several nodes have, as there are after a re-join, is an error that names their NodeIDs; give one of those.
-      - All nodes of the swarm if it is not given.
+      - A hostname that several nodes share, as after a re-join, is an error that lists their NodeIDs; use one of those.
+      - By default all nodes of the swarm.
     type: list
     elements: raw
   labels:
     description:
       - Labels for all of O(nodes), as a dictionary. An empty string is a value; numbers become strings;
-        V(true), V(false), numbers with a point and V(null) are refused unless in quotes.
+        V(true), V(false), floats and V(null) are refused unless quoted.
       - With O(state=absent) a list of keys, or a dictionary whose values are ignored.
     type: raw
   state:
@@ -39,7 +39,7 @@ options:
     default: present
   exclusive:
     description:
-      - Whether labels that are not given are removed from O(nodes).
+      - Whether to remove labels that are not given from O(nodes).
     type: bool
     default: false
 seealso:
@@ -58,12 +58,12 @@ EXAMPLES = r"""
         labels:
           disk: ssd
 
-- name: Take labels away from all nodes
+- name: Remove labels from all nodes
   apiary.swarm.node_label:
     labels: [disk, rack]
     state: absent
 
-- name: Let a node have these labels and no others
+- name: Set these labels of a node and remove all others
   apiary.swarm.node_label:
     nodes: [10.0.0.21]
     labels: {rack: "7"}
@@ -72,7 +72,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: The nodes that were meant, with the labels that they have now, or would have in check mode.
+  description: The selected nodes with the labels that they have now, or would have in check mode.
   type: list
   elements: dict
   returned: success
@@ -84,7 +84,7 @@ nodes:
       description: The node's hostname.
       type: str
     labels:
-      description: All its labels.
+      description: All labels of the node.
       type: dict
 """
 

@@ -12,7 +12,7 @@ version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Returns the digests of any number of images in a registry, or that it does not have them, in one task.
+  - Returns the digests of any number of images in a registry in one task.
 extends_documentation_fragment:
   - apiary.swarm.attributes.reads
 options:

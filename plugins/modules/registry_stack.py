@@ -9,7 +9,7 @@ module: registry_stack
 short_description: Run an image registry as a stack on a Docker Swarm
 version_added: 0.1.0
 description:
-  - Deploys a registry with one task as a stack of its own, waits until it answers, and returns the address to push images to.
+  - Deploys a registry with one replica as a stack of its own, waits until it answers, and returns the address to push images to.
   - It is deployed in the same way as by M(apiary.swarm.stack), so a registry that is up to date is not written to.
   - Run it on a manager of the Swarm.
 options:
@@ -31,14 +31,14 @@ options:
   mode:
     description:
       - V(ingress) publishes the port on every node, through the routing mesh, which needs IPVS in the nodes' kernels.
-        Every node then reaches the registry at C(127.0.0.1), which Docker trusts without TLS.
+        Every node then reaches the registry at C(127.0.0.1), for which Docker requires no TLS.
       - V(host) publishes it only on the node that the registry runs on, so O(constraints) should name one.
     type: str
     choices: [ingress, host]
     default: ingress
   constraints:
     description:
-      - Placement constraints. A registry whose storage is on a node has to stay on that node, so name one here,
+      - Placement constraints. A registry with storage on a node has to stay on that node, so pin it with a constraint,
         for example C(node.labels.registry==true).
     type: list
     elements: str
@@ -51,13 +51,13 @@ options:
     suboptions:
       type:
         description:
-          - V(volume) is a Docker volume, created if it is missing. V(bind) is a folder that exists on the node.
+          - V(volume) is a Docker volume, created if it is missing. V(bind) is a bind mount of an existing directory on the node.
         type: str
         choices: [volume, bind]
         default: volume
       source:
         description:
-          - The name of the volume, by default C(registry-data), or the absolute path of the folder.
+          - The name of the volume, by default C(registry-data), or the absolute path of the directory.
         type: str
   delete_enabled:
     description:
@@ -67,7 +67,7 @@ options:
   environment:
     description:
       - Additional environment variables of the registry, such as C(REGISTRY_LOG_LEVEL).
-      - The values are shown nowhere, as they may be passwords.
+      - The values are never shown, as they may be passwords.
     type: dict
     default: {}
   resolve_image:
@@ -100,7 +100,7 @@ options:
     type: str
   _checkpoint:
     description:
-      - How far a long wait is, so that the task can report its progress in between. The action plugin fills it in. It holds no secrets.
+      - The checkpoint of a long wait, so that the task can report its progress. The action plugin fills it in. It contains no secrets.
     type: dict
 extends_documentation_fragment:
   - apiary.swarm.connection
@@ -118,13 +118,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Run a registry on the node that is labelled for it
+- name: Run a registry on the node with the registry label
   apiary.swarm.registry_stack:
     constraints:
       - node.labels.registry==true
   register: registry
 
-- name: Run a registry where the kernel has no IPVS, on a folder of its own
+- name: Run a registry without the routing mesh, on a bind mount
   apiary.swarm.registry_stack:
     mode: host
     constraints:
@@ -160,10 +160,10 @@ services:
     registry_registry: 1/1 running
 converged:
   description:
-    - Whether all services of the stack run as they should, by the rules by which the module waits for them.
-    - In check mode, and with O(wait=false), by one observation of what runs now, without waiting. It is V(false) while an update is in
+    - Whether all services of the stack have converged, by the same rules as when the module waits for them.
+    - In check mode, and with O(wait=false), it is evaluated once, without waiting. It is V(false) while an update is in
       progress, paused or rolled back, when tasks are missing or have not yet run for the monitor period of their service, for a job that
-      is not done, and for a stack that has no service. A one-shot service that ran to completion is V(true).
+      is not complete, and for a stack without services. It is V(true) for a one-shot service that ran to completion.
     - With O(state=absent) whether nothing is left of the stack.
   returned: success
   type: bool

@@ -10,14 +10,14 @@ short_description: Deploy, roll back and remove Compose stacks on a Docker Swarm
 version_added: 0.1.0
 description:
   - Deploys a stack from Compose files, and reports success only when all of its services run.
-  - The Compose files are read by the C(docker) command itself, so everything that C(docker stack deploy) accepts is accepted,
-    and its own messages are passed on when something is wrong. The command does not write to the Swarm, though. The module compares what it
+  - The Compose files are parsed by the C(docker) command itself, so everything that C(docker stack deploy) accepts is accepted,
+    and its own error messages are passed on. The command does not write to the Swarm, though. The module compares what it
     requests with the current state, and sends only what differs. A stack that is up to date is not written to at all.
     Its services keep their versions, their tasks and their rollback targets.
   - Everything is planned before anything is written. A change that is impossible, such as another mode for a service or other options for a
     network, fails the task with all reasons at once and changes nothing.
-  - After writing, the module waits until all services run. It fails when a service cannot be brought up, with the errors and last log lines
-    of its tasks. A stack that is unchanged but broken fails, too.
+  - After writing, the module waits until all services run. It fails if a service does not converge, with the errors and last log lines
+    of its tasks. A stack that is unchanged but unhealthy fails, too.
   - Run it on a manager of the Swarm.
 options:
   name:
@@ -28,20 +28,20 @@ options:
   files:
     description:
       - Compose files, merged from left to right.
-      - They are on the controller and are found as templates and files are, in the role, beside the playbook, or by an absolute path.
+      - They are on the controller and are searched for like templates and files, in the role, beside the playbook, or by an absolute path.
         They are sent together with all files that they refer to in C(configs), C(secrets) and C(env_file), relative to the first
         of them.
-        On the manager they are kept in memory for the duration of the task, readable by the task's user only. Where neither C(/dev/shm)
-        nor C(/run) is a mount that this user can write to, they are kept in the temporary folder instead, which may be on a disk.
+        On the manager they are kept in memory for the duration of the task, readable by the task's user only. If neither C(/dev/shm)
+        nor C(/run) is a mount that this user can write to, they are kept in the temporary directory instead, which may be on a disk.
       - With O(remote_src=true) they are paths on the manager.
-      - A service with C(build) needs an image that somebody has built. Either a later file or definition names it, as
-        M(apiary.swarm.stack_images) returns them, or its own C(image) names the registry that has it, such as C(docker.io/shop/web:2).
+      - A service with C(build) needs an image that is already built. Either a later file or definition sets it, as returned by
+        M(apiary.swarm.stack_images), or its own C(image) includes the registry that has it, such as C(docker.io/shop/web:2).
     type: list
     elements: path
     default: []
   remote_src:
     description:
-      - The O(files), and all files that they refer to, are on the manager already.
+      - Whether the O(files), and all files that they refer to, are already on the manager.
     type: bool
     default: false
   definitions:
@@ -52,12 +52,12 @@ options:
     default: []
   env:
     description:
-      - Values for C(${NAME}) in the Compose files. They come from here alone, not from the environment of the manager.
+      - Values for the interpolation of C(${NAME}) in the Compose files. The environment of the manager is not used.
       - A variable that has neither a value here nor a default in its file fails the task with a message that names it and the service.
-        The C(docker) command would silently replace it with nothing. A value may be empty.
-      - Variables are read as the C(docker) command reads them. What follows an operator, as in C(${NAME:-word}), is a plain text.
-      - The same holds for the names in C(environment) of a service that have no value there. The C(docker) command would take their
-        values from whoever runs it.
+        The C(docker) command would silently substitute an empty string. A value may be empty.
+      - Variables are parsed as by the C(docker) command. What follows an operator, as in C(${NAME:-word}), is literal text.
+      - The same applies to variables in C(environment) of a service that have no value there. The C(docker) command would take their
+        values from its own environment.
     type: dict
     default: {}
   prune:
@@ -66,7 +66,7 @@ options:
         so it cannot be combined with O(wait=false).
       - Configs and secrets that are no longer part of the definition are removed as well if O(rotate) has created them and no service needs
         them to roll back.
-      - Networks, and everything that was created by other means, are kept, as with C(docker stack deploy), and are V(orphan) in the plan.
+      - Networks, and everything that was created by other means, are kept, as by C(docker stack deploy), and are V(orphan) in the plan.
     type: bool
     default: false
   rotate:
@@ -91,8 +91,8 @@ options:
     description:
       - Hide the values of environment variables in RV(plan) and RV(diff). Only their names are shown, and which values change.
       - The values of O(env) are hidden wherever the Compose files put them, such as in a command, a label or an option of a driver, also
-        within a longer text, and in what a task or its log says when it fails. Names of images are shown as they are, and so are values
-        of less than five characters.
+        within a longer text, and in errors and logs of failed tasks. Image names and values of fewer than five characters are never
+        hidden.
     type: bool
     default: true
   replicas:
@@ -108,7 +108,7 @@ options:
     type: bool
     default: false
   assume_present:
-    description: External objects and images that an earlier task would have made. They are assumed to exist in check mode.
+    description: External objects and images that an earlier task would have created. They are assumed to exist in check mode.
     type: dict
     default: {}
     suboptions:
@@ -123,7 +123,7 @@ options:
         elements: str
         default: []
       images:
-        description: Names of images, in full. Their registry is not asked, and they are expected for the platforms of the image before.
+        description: Full names of images. Their registry is not queried, and they are assumed to have the platforms of the current image.
         type: list
         elements: str
         default: []
@@ -136,7 +136,7 @@ options:
     description:
       - V(present) deploys the stack. This needs O(files) or O(definitions).
       - V(absent) removes it, and returns when its services, tasks, networks, configs and secrets are all gone. Volumes are kept.
-      - V(rolled_back) restores its services as they were in a O(release), without any file. Services that the release does not have are
+      - V(rolled_back) restores its services as they were in a O(release), without any file. Services that the release does not contain are
         removed when the others run, so it cannot be combined with O(wait=false).
     type: str
     choices: [present, absent, rolled_back]
@@ -144,7 +144,7 @@ options:
   release:
     description:
       - The number of the release to roll back to, for O(state=rolled_back).
-      - By default, what the stack was before its last change. That is the newest earlier release that differs from it, or the newest one
+      - By default, the state before the last change. That is the newest earlier release that differs from it, or the newest one
         if the stack has been changed since without recording a release. A stack that has been rolled back, and has not been changed
         since, stays where it is. To roll back further, give the number.
       - The task fails and changes nothing if a version of a config or secret that the release needs is gone; see O(keep_versions).
@@ -178,23 +178,23 @@ options:
   max_failures:
     description:
       - Number of failed tasks after which a service is considered failed while the module waits. V(0) waits until O(wait_timeout), as
-        services that depend on each other may fail a few times on a first deployment. What cannot even be started fails early in any case.
+        services that depend on each other may fail a few times on a first deployment. A service that cannot start always fails early.
     type: int
     default: 0
   stable_for:
     description:
       - How long all tasks of a service have to run without a failure before it counts as deployed, in seconds.
       - By default, as long as the C(monitor) period of its C(update_config), which is 5 seconds if it has none. On a first deployment,
-        which the Swarm itself does not monitor, as long as the interval of its health check or the delay of its restart policy where one
-        of them is longer. A program that has failed more than once has to outlive its earlier runs in any case.
-      - A longer time finds programs that start well and fail later.
+        which the Swarm itself does not monitor, as long as the interval of its health check or the delay of its restart policy if one
+        of them is longer. A task that has failed more than once always has to run longer than its earlier runs.
+      - A longer time detects programs that start successfully and fail later.
     type: int
     default: 0
   rollback:
     description:
       - When the deployment fails, roll the services that this run has written back to the newest release. Those that the release does not
-        have, or all of them if there is no release or something that it needs is gone, are restored as they were before this run. Updated
-        services get their previous definition again, and created ones are removed. All other services are left alone.
+        contain, or all of them if there is no release or something that it needs is gone, are restored as they were before this run.
+        Updated services get their previous definition again, and created ones are removed. All other services are unchanged.
       - The newest release may be older than what ran before this run. Only a run that changes something and succeeds records one. What was
         deployed with O(wait=false) or O(keep_releases=0), what came up only after its run had failed, and what was changed by hand is in no
         release, and is lost for a service that this run has written.
@@ -209,7 +209,7 @@ options:
     type: str
   _checkpoint:
     description:
-      - How far a long wait is, so that the task can report its progress in between. The action plugin fills it in. It holds no secrets.
+      - The checkpoint of a long wait, so that the task can report its progress. The action plugin fills it in. It contains no secrets.
     type: dict
 extends_documentation_fragment:
   - apiary.swarm.images_of_stacks
@@ -289,8 +289,8 @@ plan:
     changes:
       description:
         - What differs, each as a list of its path, the value before and the value after.
-        - Paths and values use the key names of Compose files. What has none is below C(x-engine), with the key names of the Engine API.
-        - Empty for an object that is created or removed. It never contains the content of a secret, and that of a config as a digest.
+        - Paths and values use Compose key names. Fields without one are below C(x-engine), using the key names of the Engine API.
+        - Empty for an object that is created or removed. It never contains the content of a secret, and that of a config only as a digest.
       type: list
       elements: list
       sample: [[deploy.replicas, 2, 3], [image, 'shop/web:2.4.0', 'shop/web:2.4.1']]
@@ -307,10 +307,10 @@ services:
     shop_migrate: ran to completion
 converged:
   description:
-    - Whether all services of the stack run as they should, by the rules by which the module waits for them.
-    - In check mode, and with O(wait=false), by one observation of what runs now, without waiting. It is V(false) while an update is in
+    - Whether all services of the stack have converged, by the same rules as when the module waits for them.
+    - In check mode, and with O(wait=false), it is evaluated once, without waiting. It is V(false) while an update is in
       progress, paused or rolled back, when tasks are missing or have not yet run for the monitor period of their service, for a job that
-      is not done, and for a stack that has no service. A one-shot service that ran to completion is V(true).
+      is not complete, and for a stack without services. It is V(true) for a one-shot service that ran to completion.
     - With O(state=absent) whether nothing is left of the stack.
   returned: success
   type: bool

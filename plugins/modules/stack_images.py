@@ -7,22 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: stack_images
-short_description: Gather the images that Compose projects build, and find out which of them a registry lacks
+short_description: Gather information about the images that Compose projects build, and which of them a registry lacks
 version_added: 0.3.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
   - Reads the Compose files of projects on the controller and lists one image for each service with C(build).
-  - The tag is a digest of all that M(apiary.swarm.image_build) builds it from (the files of the context, the Dockerfile, the arguments
+  - The tag is a digest of all build inputs of M(apiary.swarm.image_build) (the files of the context, the Dockerfile, the build arguments
     and all other settings), so an image with that tag in the registry need not be built again.
   - Of C(build) the keys C(context), C(dockerfile), C(dockerfile_inline), C(args), C(target), C(network), C(labels), C(shm_size) and one of
-    C(platforms) are honoured. Those for caches, C(pull), C(provenance) and C(sbom) are passed over, and all others fail the task.
-  - Files that C(.dockerignore) names do not count, by the rules of docker's own command, nor do empty folders. Links count by what they
-    say. A Dockerfile may have a C(.dockerignore) of its own, called like itself with that ending.
-  - Where a service has C(build) and an C(image) with a tag, the registry gets the image under that name, too (RV(untagged)); what stands
-    there as the registry is replaced by O(registry). The stack itself names the image by its digest, so that a tag that moves replaces no
-    task by itself.
-  - Asks the registry from the host that the task runs on, see M(apiary.swarm.registry_info). Nothing is written.
+    C(platforms) are supported. Those for caches, C(pull), C(provenance) and C(sbom) are ignored, and all others fail the task.
+  - Files that C(.dockerignore) excludes, by the rules of the docker command, and empty directories are not included. Symbolic links are
+    hashed by their target path. A Dockerfile may have its own ignore file, C(<name>.dockerignore).
+  - If a service has C(build) and an C(image) with a tag, the image also gets that name in the registry (RV(untagged)), with O(registry)
+    in place of the registry in it. The stack references the image by its digest, so that moving the tag does not replace any
+    task.
+  - Queries the registry from the host that the task runs on, see M(apiary.swarm.registry_info). Nothing is written.
   - Nothing is built for a project whose C(state) is V(absent) or V(rolled_back). It needs no C(files).
 extends_documentation_fragment:
   - apiary.swarm.attributes.reads
@@ -33,13 +33,13 @@ attributes:
 options:
   projects:
     description:
-      - Projects, as O(apiary.swarm.stacks#role:main:stacks_projects) has them. Of each C(name), C(files), C(env) and C(state) are read.
+      - Projects, in the format of O(apiary.swarm.stacks#role:main:stacks_projects). Only C(name), C(files), C(env) and C(state) are used.
     type: list
     elements: dict
     default: []
   push:
     description:
-      - Names of images that are to be in the registry without being built.
+      - Names of images to push to the registry without building them.
     type: list
     elements: str
     default: []
@@ -50,11 +50,11 @@ options:
     required: true
   timeout:
     description:
-      - How long the registry may take to answer, in seconds.
+      - Timeout of one request to the registry, in seconds.
     type: int
     default: 30
 notes:
-  - This module has an action of the same name, which does all but asking the registry.
+  - This module has an action plugin, which does everything but query the registry.
 seealso:
   - module: apiary.swarm.image_build
   - module: apiary.swarm.registry_info
@@ -70,7 +70,7 @@ EXAMPLES = r"""
         files: [shop/compose.yml]
   register: images
 
-- name: Deploy with the images named by their digests
+- name: Deploy with the images pinned by digest
   apiary.swarm.stack:
     name: shop
     files: [shop/compose.yml]
@@ -79,7 +79,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 images:
-  description: All images. What is pushed without being built has C(name), C(image), C(repository) and C(digest) only.
+  description: All images. Those of O(push) have C(name), C(image), C(repository) and C(digest) only.
   type: list
   elements: dict
   returned: always
@@ -89,7 +89,7 @@ images:
       type: str
       sample: shop/web:0f6d3d1c7a9b2e44
     image:
-      description: Its name with that of the registry.
+      description: Its full name, including the registry.
       type: str
       sample: 127.0.0.1:5000/shop/web:0f6d3d1c7a9b2e44
     repository:
@@ -105,19 +105,19 @@ images:
       description: Name of the service that it is for.
       type: str
     tag:
-      description: The name that C(image) of its Compose file gives it, without a registry; empty where that gives no tag.
+      description: The name in C(image) of its Compose file, without the registry; empty if that has no tag.
       type: str
     context:
-      description: The folder of the build context on the controller.
+      description: The directory of the build context on the controller.
       type: str
     dockerfile:
-      description: The Dockerfile, relative to the context; empty where the Compose file has its text.
+      description: The Dockerfile, relative to the context; empty if it is inline in the Compose file.
       type: str
     buildkit:
       description: Whether the Dockerfile needs BuildKit.
       type: bool
     target:
-      description: The stage to build; empty for the last one.
+      description: The build stage (target); empty for the last one.
       type: str
     network:
       description: The network of C(RUN) instructions; empty for the default one.
@@ -132,7 +132,7 @@ images:
       description: The platform to build for; empty for that of the engine.
       type: str
 missing:
-  description: Those of RV(images) that the registry does not have. All of them where it did not answer, and then the task has failed.
+  description: Those of RV(images) that the registry does not have. All of them if it did not answer, and then the task has failed.
   type: list
   elements: dict
   returned: always
@@ -142,7 +142,7 @@ untagged:
   elements: dict
   returned: always
 definitions:
-  description: A Compose definition for each project, by its name, that names the images by their digests.
+  description: A Compose definition for each project, by its name, that pins the images by digest.
   type: dict
   returned: always
   sample: {"shop": {"services": {"web": {"image": "127.0.0.1:5000/shop/web:0f6d3d1c7a9b2e44@sha256:9b2…"}}}}

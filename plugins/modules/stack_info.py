@@ -83,7 +83,7 @@ services:
       elements: dict
       sample: [{name: shop_web.1, node: worker1, state: running}]
     errors:
-      description: The newest errors of its tasks, equal ones counted; empty if there are none.
+      description: The newest errors of its tasks, with a count for repeated ones; empty if there are none.
       type: str
   sample:
     shop_web:

@@ -6,68 +6,68 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swarm_health
-short_description: Check that a Swarm can spare a node, and wait until it is whole again
+short_description: Check that a Swarm can spare a node, and wait until it is healthy again
 version_added: 0.3.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Frames whatever takes a node away for a moment, such as a restart of its engine. Nothing is ever written.
-  - With O(spare) it fails unless the swarm can do without the node now, and returns RV(baseline), which is how the swarm is.
-  - With O(baseline) it waits until the swarm is like that again. All nodes are Ready that were, under their own names, as many managers
-    are reachable, and every service runs as many tasks. Tasks of a node that was restarted have to be new ones.
-  - With O(node_id) alone it waits until this host is that node of its swarm.
-  - With O(leaving) it fails if the rest of the swarm would be without the majority of its managers.
-  - Run it on a manager, or delegate it to one, for the first two. Where that one does not control its swarm, O(spare) fails, too, and
-    RV(control_available) tells it from a refusal, so that another manager can be asked.
+  - Use it before and after an operation that takes a node offline, such as a restart of its engine. Nothing is ever written.
+  - With O(spare) it fails unless the swarm can spare the node now, and returns RV(baseline), the current state of the swarm.
+  - With O(baseline) it waits until the swarm is in that state again. All nodes that were Ready are so, under their own names, as many
+    managers are reachable, and every service runs as many tasks. Tasks of a node that was restarted have to be new ones.
+  - With O(node_id) alone it waits until this host is that node of its swarm again.
+  - With O(leaving) it fails if the remaining swarm would lose the majority of its managers.
+  - Run it on a manager, or delegate it to one, for the first two. If that one does not control its swarm, O(spare) fails, too, and
+    RV(control_available) distinguishes it from a refusal, so that another manager can be used.
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes.reads
 attributes:
   check_mode:
     details:
-      - Does not wait in check mode, because nothing was restarted.
+      - It does not wait in check mode, because nothing was restarted.
 options:
   spare:
     description:
-      - The NodeID of the node that shall be taken away.
-      - A manager can be spared if the others are a majority of all without it, or if it is the only one.
+      - The NodeID of the node that will be taken offline.
+      - A manager can be spared if the others are a majority of all managers without it, or if it is the only one.
     type: str
   without_quorum:
     description:
-      - Whether O(spare) always succeeds, also where no manager is in control.
+      - Whether O(spare) always succeeds, even if no manager is in control.
     type: bool
     default: false
   baseline:
     description:
-      - How the swarm was, as RV(baseline) returned it. Needs O(node_id).
-      - Where no manager was in control then, only the membership of the host that is asked counts.
+      - The earlier state of the swarm, as RV(baseline) returned it. Requires O(node_id).
+      - If no manager was in control then, only the membership of the queried host is checked.
     type: dict
   node_id:
     description:
-      - The NodeID of the node that was away.
+      - The NodeID of the node that was offline.
     type: str
   leaving:
     description:
-      - The NodeIDs of the nodes that shall leave the swarm for good.
-      - They may all go where no other node would stay that is not Down. An empty list leaves all as it is.
+      - The NodeIDs of the nodes that will leave the swarm permanently.
+      - They may all leave if all remaining nodes are Down. With an empty list nothing is checked.
     type: list
     elements: str
   name:
     description:
-      - How error messages call the node. The name in O(members) if it is not given.
+      - The name of the node in error messages. By default its name in O(members).
     type: str
   members:
     description:
-      - The hostnames of the hosts that say they are members of the swarm, by NodeID.
-      - With O(spare) those that the manager knows have to be Ready, all but the node itself, because one that is not may have been
-        restarted just now.
+      - The hostnames of the hosts that are members of the swarm, by NodeID.
+      - With O(spare) those that the manager knows have to be Ready, except the node itself, because one that is not may have just been
+        restarted.
       - With O(baseline) the managers have to list them under these names. After an election they may mix up two nodes for some seconds
         (U(https://github.com/moby/moby/issues/46167)).
     type: dict
     default: {}
   restarted:
     description:
-      - Whether the engine of the node was restarted, so that none of its tasks of before can still run.
+      - Whether the engine of the node was restarted, so that none of its earlier tasks can still run.
     type: bool
     default: true
   wait_timeout:
@@ -97,7 +97,7 @@ EXAMPLES = r"""
   apiary.swarm.swarm_health:
     node_id: "{{ node_id }}"
 
-- name: Check that the swarm can do without two managers for good
+- name: Check that the swarm can lose two managers permanently
   apiary.swarm.swarm_health:
     leaving: [qxmlzvkbrbpk5yrkzuikfz1rp, t5gn2hvrfagfwkfnvbblpkhab]
 
@@ -110,11 +110,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 control_available:
-  description: Whether the host that was asked is a manager in control of its swarm. Also returned on failure.
+  description: Whether the queried host is a manager in control of its swarm. Also returned on failure.
   type: bool
   returned: always
 baseline:
-  description: How the swarm is, for the option of this name. Only C(control_available) and C(state) where no manager is in control.
+  description: The state of the swarm, for O(baseline). Only C(control_available) and C(state) if no manager is in control.
   type: dict
   returned: with O(spare)
 """

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swarm_hold
-short_description: Hold a Swarm, so that one run at a time does what can cost its quorum
+short_description: Hold a lock on a Swarm, so that only one run at a time can put its quorum at risk
 version_added: 0.3.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Two runs that each see three managers and each restart one would leave one. Whoever holds the swarm may take a node away; the other
-    runs wait until it is let go.
-  - The hold is the config C(apiary.swarm.hold) of the swarm, with its owner and its end in labels. The managers see to it that only one
+  - Two runs that each see three managers and each restart one would leave only one. Only the run that holds the swarm may take a node
+    offline; other runs wait until the hold is released.
+  - The hold is the config C(apiary.swarm.hold) of the swarm, with its owner and expiry in labels. The managers ensure that only one
     run creates it, or takes it over.
-  - A hold whose time is over may be taken over, and so may one of a run on the same controller whose process has ended.
-  - Who holds it already goes on holding it, and has the whole time again once half of it is over. Ask again before each step that must not
-    be taken without it. Where another run has taken over a hold that was not renewed in time, the task fails.
-  - O(state=absent) lets it go, and leaves the hold of another alone.
+  - A hold that has expired may be taken over, and so may one of a run on the same controller whose process has ended.
+  - For the current owner the hold is renewed once half of its time has passed. Run the module again before each step that requires the
+    hold. If another run has taken over a hold that was not renewed in time, the task fails.
+  - O(state=absent) releases the hold, and does not affect the hold of another owner.
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes
@@ -29,7 +29,7 @@ attributes:
 options:
   owner:
     description:
-      - Who holds the swarm. The user, controller and process that run the playbook if it is not given.
+      - The owner of the hold. By default the user, controller and process that run the playbook.
     type: str
   state:
     description:
@@ -39,17 +39,17 @@ options:
     default: present
   expires:
     description:
-      - After how many seconds others may take a hold over that was neither renewed nor let go. Longer than any step takes, and shorter than
-        O(wait_timeout), so that the hold of a run that was killed does not end the next one.
+      - After how many seconds others may take over a hold that was neither renewed nor released. Use a value longer than any step, and
+        shorter than O(wait_timeout), so that the hold of a killed run does not fail the next one.
     type: int
     default: 900
   from_owner:
     description:
-      - Take the hold over from this owner, who is known to be gone.
+      - Take the hold over from this owner, which is known to be gone.
     type: str
   wait_timeout:
     description:
-      - How long to wait for another run to let go, in seconds.
+      - How long to wait until another run releases its hold, in seconds.
     type: int
     default: 1200
 notes:
@@ -59,7 +59,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Take a manager away and bring it back while no other run does
+- name: Take a manager offline and bring it back while holding the swarm
   block:
     - name: Hold the swarm
       apiary.swarm.swarm_hold:
@@ -68,18 +68,18 @@ EXAMPLES = r"""
       apiary.swarm.swarm_health:
         spare: "{{ node_id }}"
   always:
-    - name: Let the swarm go
+    - name: Release the swarm
       apiary.swarm.swarm_hold:
         state: absent
 """
 
 RETURN = r"""
 held:
-  description: Whether it is as O(state) says; V(false) where another run holds the swarm. In check mode that is no failure.
+  description: Whether O(state) is reached; V(false) if another run holds the swarm. In check mode that is not a failure.
   type: bool
   returned: always
 holder:
-  description: Who holds the swarm now; V(null) if nobody does.
+  description: The owner of the current hold; V(null) if there is none.
   type: str
   returned: success
 seconds_left:
@@ -87,7 +87,7 @@ seconds_left:
   type: int
   returned: success
 waited:
-  description: Whether another run held the swarm first, so that what was known of the swarm may have changed.
+  description: Whether another run held the swarm first, so that the state of the swarm may have changed.
   type: bool
   returned: success
 """

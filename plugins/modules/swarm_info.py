@@ -12,9 +12,9 @@ author:
   - The apiary.swarm authors (@apiary)
 description:
   - Reads the state of this host and, on a manager, of its swarm. Nothing is ever written.
-  - Works on every host, also on one without an engine and in a swarm that has lost its quorum; what cannot be known is V(null).
-  - An engine that is there but cannot be talked to is an error, such as one whose socket this user may not use.
-  - Costs one request on a worker and two on a manager. Join tokens, services and tasks cost one more each.
+  - Works on every host, even without an engine or in a swarm that has lost its quorum; unknown values are V(null).
+  - An engine that exists but cannot be reached is an error, for example if this user has no access to its socket.
+  - Sends one request on a worker and two on a manager. Join tokens, services and tasks take one more each.
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes.reads
@@ -32,7 +32,7 @@ options:
     default: false
   tasks:
     description:
-      - Also return the tasks that shall run, on a manager in control.
+      - Also return the tasks whose desired state is running, on a manager in control.
     type: bool
     default: false
     version_added: 0.2.0
@@ -42,11 +42,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at this host's membership
+- name: Gather information about this host's membership
   apiary.swarm.swarm_info:
   register: swarm
 
-- name: Say who leads
+- name: Show the leader
   ansible.builtin.debug:
     msg: "{{ swarm.quorum.leader }} leads {{ swarm.quorum.managers }} managers"
   when: swarm.control_available
@@ -76,8 +76,8 @@ role:
   returned: success
 error:
   description:
-    - What the engine says is wrong with the membership; V(null) if nothing is.
-    - On a host whose engine does not answer it says so, if the host is a member of a swarm nevertheless.
+    - The error of the membership, as reported by the engine; V(null) if there is none.
+    - If the engine of a member of a swarm does not answer, it says so.
   type: str
   returned: success
 hostname:
@@ -106,19 +106,19 @@ quorum:
   returned: success
   contains:
     managers:
-      description: How many managers there are.
+      description: Number of managers.
       type: int
     reachable:
-      description: How many of them are reachable; V(null) without a quorum.
+      description: Number of reachable managers; V(null) without a quorum.
       type: int
     needed:
-      description: How many of them are needed for a quorum.
+      description: Number of managers needed for a quorum.
       type: int
     leader:
       description: The hostname of the leader; V(null) without a quorum.
       type: str
     healthy:
-      description: Whether there are a leader and a quorum.
+      description: Whether there is a leader and a quorum.
       type: bool
 nodes:
   description: All nodes of the swarm; V(null) on a host that does not control its swarm.
@@ -168,24 +168,24 @@ versions:
       description: The engine's version; V(null) on a host without an engine.
       type: str
     api:
-      description: The API's version that is spoken; V(null) on a host without an engine.
+      description: The negotiated API version; V(null) on a host without an engine.
       type: str
 certificate:
-  description: This node's swarm certificate; V(null) where there is none or it cannot be read (that takes root).
+  description: This node's swarm certificate; V(null) if there is none or it cannot be read (requires root).
   type: dict
   returned: success
   contains:
     not_after:
-      description: Until when it is valid, in UTC.
+      description: When it expires, in UTC.
       type: str
       sample: "2026-03-01T12:00:00Z"
     days_left:
-      description: How many whole days are left. It is negative when the certificate has expired.
+      description: Number of whole days left. Negative if the certificate has expired.
       type: int
 locks:
   description:
     - Whether this manager's engine is locked after a restart, as with O(apiary.swarm.swarm_init#module:autolock).
-    - V(null) on workers, and where this user may not read the swarm's files.
+    - V(null) on workers, and if this user cannot read the swarm's files.
   type: bool
   returned: success
 remote_managers:
@@ -210,10 +210,10 @@ services:
       description: V(replicated), V(global), V(replicated-job) or V(global-job).
       type: str
     running:
-      description: How many tasks run.
+      description: Number of running tasks.
       type: int
     desired:
-      description: How many tasks shall run.
+      description: Number of desired tasks.
       type: int
     image:
       description: The image, with the digest if it is pinned.
@@ -227,7 +227,7 @@ services:
       description: The C(Version.Index) of the service.
       type: int
 tasks:
-  description: The tasks that shall run; V(null) on a host that does not control its swarm.
+  description: The tasks whose desired state is running; V(null) on a host that does not control its swarm.
   type: list
   elements: dict
   returned: O(tasks=true)
@@ -242,7 +242,7 @@ tasks:
       description: The NodeID of its node; V(null) if it has none yet.
       type: str
     state:
-      description: The state it is in, in the Engine's word, such as V(running) or V(preparing).
+      description: The current state, as reported by the Engine, such as V(running) or V(preparing).
       type: str
 join_tokens:
   description: The join tokens; V(null) on a host that does not control its swarm. They are secrets.
@@ -250,10 +250,10 @@ join_tokens:
   returned: O(join_tokens=true)
   contains:
     worker:
-      description: With it a host joins as a worker.
+      description: The join token for workers.
       type: str
     manager:
-      description: With it a host joins as a manager.
+      description: The join token for managers.
       type: str
 """
 

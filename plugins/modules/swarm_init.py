@@ -11,9 +11,9 @@ version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Initialises a swarm on this host, or brings the options of the swarm that it manages to the given values.
-  - An option that is not given keeps its value. Nothing is written when all values are as they should be.
-  - Some options can only be given when the swarm is initialised. On an existing swarm a different value of one of them is an error.
+  - Initialises a swarm on this host, or sets the options of the swarm that it manages to the given values.
+  - An option that is not given keeps its value. Nothing is written if no value differs.
+  - Some options can only be set when the swarm is initialised. On an existing swarm a different value of one of them is an error.
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes
@@ -56,11 +56,11 @@ options:
     choices: [active, pause, drain]
   autolock:
     description:
-      - Whether managers are locked when they restart, until they are given the unlock key.
+      - Whether managers are locked when they restart, until they are unlocked with the unlock key.
     type: bool
   task_history_limit:
     description:
-      - Task history limit, the number of old tasks to keep for each slot.
+      - Task history retention limit, the number of old tasks to keep for each slot.
       - Do not go below the engines' default of 5 where services come and go. With V(3) the leader's engine (26.1.5) was seen to crash while
         a service was removed whose tasks kept failing, because an old task was gone already.
     type: int
@@ -70,7 +70,7 @@ options:
     type: int
   max_snapshots:
     description:
-      - Number of Raft snapshots to keep beside the newest one.
+      - Number of additional Raft snapshots to retain.
     type: int
   dispatcher_heartbeat:
     description:
@@ -128,7 +128,7 @@ EXAMPLES = r"""
     default_addr_pool_mask_length: 24
     task_history_limit: 3
 
-- name: Let node certificates live for 30 days
+- name: Set the validity period of node certificates to 30 days
   apiary.swarm.swarm_init:
     cert_expiry: 720h
 """

@@ -11,14 +11,14 @@ version_added: 0.1.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Joins this host to a swarm, or verifies that it is a member of it, in the role that is asked for.
-  - Each manager's address is probed, and those that answer are tried in turn. What an earlier attempt left half done is cleaned up.
+  - Joins this host to a swarm, or verifies that it is a member of it, in the given role.
+  - Each manager's address is probed, and those that answer are tried in turn. A half-done earlier attempt is cleaned up.
   - The swarm is identified by its root certificate, whose digest is part of the join token, or by its ID. On workers
-    both are read from the engine's swarm folder, which requires root.
-  - A manager that is to be a worker is demoted, never below quorum. A worker that is to be a manager is an error,
+    both are read from the engine's swarm directory, which requires root.
+  - A manager is demoted if O(role=worker), never below quorum. A worker with O(role=manager) is an error,
     because only a manager can promote it; see M(apiary.swarm.node).
-  - Requires root (C(become=true)); a user who cannot read the engine's swarm folder is refused before anything is joined.
-  - Whether a worker is Ready is only seen from a manager. M(apiary.swarm.node) with O(apiary.swarm.node#module:wait)
+  - Requires root (C(become=true)); a user who cannot read the engine's swarm directory is refused before anything is joined.
+  - Whether a worker is Ready is only visible on a manager. M(apiary.swarm.node) with O(apiary.swarm.node#module:wait)
     checks it there.
 extends_documentation_fragment:
   - apiary.swarm.connection
@@ -26,14 +26,14 @@ extends_documentation_fragment:
 options:
   role:
     description:
-      - Role of this host in the swarm. It has to be the role that O(join_token) is for.
+      - Role of this host in the swarm. It has to match O(join_token).
     type: str
     choices: [worker, manager]
     required: true
   join_token:
     description:
       - The swarm's join token for O(role).
-      - Not needed on a host that is a member already, if O(cluster_id) is given, and in check mode on one that is not.
+      - Not required on a host that is already a member, if O(cluster_id) is given, and in check mode on one that is not.
     type: str
   cluster_id:
     description:
@@ -41,8 +41,8 @@ options:
     type: str
   remote_addrs:
     description:
-      - The addresses of the swarm's managers, as C(host) or C(host:port), in any order. The usual port is 2377.
-      - Only needed to join.
+      - The addresses of the swarm's managers, as C(host) or C(host:port), in any order. The default port is 2377.
+      - Only required to join.
     type: list
     elements: str
     default: []
@@ -69,7 +69,7 @@ options:
     default: active
   leave_other_swarm:
     description:
-      - Whether a host that is a member of another swarm leaves that one by force. Without it this is an error.
+      - Whether a host that is a member of another swarm leaves that one by force. Otherwise this is an error.
     type: bool
     default: false
   wait_timeout:
@@ -98,15 +98,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cluster_id:
-  description: The swarm's ID; V(null) in check mode on a host that is no member yet.
+  description: The swarm's ID; V(null) in check mode on a host that is not a member yet.
   type: str
   returned: success
 node_id:
-  description: This host's NodeID; V(null) in check mode on a host that is no member yet.
+  description: This host's NodeID; V(null) in check mode on a host that is not a member yet.
   type: str
   returned: success
 remote_addr:
-  description: The manager that was joined; V(null) if this host was a member already.
+  description: The manager through which this host joined; V(null) if it was a member already.
   type: str
   returned: success
 """

@@ -12,24 +12,24 @@ author:
   - The apiary.swarm authors (@apiary)
 description:
   - Makes sure that this host is in no swarm.
-  - A manager drains itself, waits until it is empty, demotes itself and leaves, if the other managers keep a quorum.
-  - A worker leaves at once. Drain it from a manager before; see M(apiary.swarm.node).
-  - The node stays in the list of the others as Down; remove it with M(apiary.swarm.node) and O(apiary.swarm.node#module:state=absent).
+  - A manager drains itself, waits until it runs no tasks, demotes itself and leaves, if the other managers keep a quorum.
+  - A worker leaves at once. Drain it from a manager first; see M(apiary.swarm.node).
+  - The node stays in the node list as Down; remove it with M(apiary.swarm.node) and O(apiary.swarm.node#module:state=absent).
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes
 options:
   force:
     description:
-      - Whether to leave also when this costs the swarm its quorum or, on the last manager, ends it; and when the
+      - Whether to leave even if the swarm then loses its quorum or, on the last manager, ceases to exist, or if the
         state of the membership is an error or locked. The host then leaves at once.
-      - Where all is well it makes no difference.
+      - Otherwise it makes no difference.
     type: bool
     default: false
   leaving:
     description:
-      - NodeIDs of all nodes that leave now. O(force) then costs nobody else a quorum, for it is only used where no manager would stay that
-        is reachable and not one of them. Where one would, a manager that cannot be demoted fails the task, and stays.
+      - NodeIDs of all nodes that leave now. O(force) then costs no remaining node its quorum, as it is only used if no reachable manager
+        would remain. If one would, a manager that cannot be demoted fails the task, and stays.
     type: list
     elements: str
   wait_timeout:
@@ -43,10 +43,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Leave the swarm in good order
+- name: Leave the swarm gracefully
   apiary.swarm.swarm_leave:
 
-- name: End the swarm on its last manager
+- name: Force the last manager to leave
   apiary.swarm.swarm_leave:
     force: true
 """

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: swarm_unlock
-short_description: Unlock a manager of a Swarm that locks its managers
+short_description: Unlock a manager of a Swarm with autolock
 version_added: 0.3.0
 author:
   - The apiary.swarm authors (@apiary)
 description:
-  - Where the swarm locks its managers (O(apiary.swarm.swarm_init#module:autolock)), a manager whose engine has restarted is locked. This
+  - In a swarm with O(apiary.swarm.swarm_init#module:autolock), a manager is locked after its engine has restarted. This module
     unlocks it, and waits until it is a member again.
-  - On a manager that is not locked it verifies that O(unlock_key) is the swarm's, so that a key that is lost or was rotated is found out
-    before a restart. In a swarm that does not lock its managers any key will do.
-  - Workers, and hosts in no swarm, are never locked. There it does nothing.
+  - On a manager that is not locked it verifies that O(unlock_key) is the swarm's, so that a wrong or rotated key is detected
+    before a restart. In a swarm without autolock any key is accepted.
+  - Workers, and hosts in no swarm, are never locked. On them it does nothing.
 extends_documentation_fragment:
   - apiary.swarm.connection
   - apiary.swarm.attributes
@@ -23,12 +23,12 @@ options:
   unlock_key:
     description:
       - The key, as C(docker swarm unlock-key) shows it on another manager.
-      - Keep it in a vault. Who has neither it nor a manager that runs has lost the swarm.
+      - Keep it in a vault. Without it and without a running manager the swarm is lost.
     type: str
     required: true
   verify:
     description:
-      - Whether to find out on a manager that is not locked if the key is the right one. Without, such a manager is left alone.
+      - Whether to verify the key on a manager that is not locked. If V(false), nothing is done there.
     type: bool
     default: true
   wait_timeout:
