@@ -23,26 +23,34 @@ from stories import ROOT
 # Tasks whose change is one line of the plan, by the end of their names: subject and verb.
 TASKS = {
     "Install the engine, its CLI and the SDK": ("packages", "install"),
-    "Let the host's packages start their services again": ("packages", "unblock"),
+    "Allow packages to start their services again": ("packages", "unblock"),
     "Hold the version": ("packages", "hold"),
-    "Let the version go": ("packages", "release"),
+    "Release the version hold": ("packages", "release"),
     "Set kernel parameters": ("kernel", "set"),
-    "Set the modules to load at boot": ("kernel", "load"),
+    "Configure the kernel modules to load at boot": ("kernel", "load"),
     "Start the engine at boot": ("engine", "enable"),
-    "Install the library that makes keys on Debian": ("packages", "install"),
+    "Install the cryptography library on Debian": ("packages", "install"),
 }
 # Tasks of role tls, each of which writes the files of a loop: subject, and verb where the file was there and where it was not.
 TLS_TASKS = {
-    "Make the folder of CAs and clients": ("folder", "make", "make"),
-    "Make the folders": ("folder", "make", "make"),
-    "Sign the CA": ("CA", "make", "make"),
-    "Write whom to trust, and how to connect": ("CA", "trust", "trust"),
-    "Make the key where it is used": ("certificate", "make key", "make key"),
+    "Create the directory of CAs and clients": ("folder", "make", "make"),
+    "Create the directories": ("folder", "make", "make"),
+    "Self-sign the CA's certificate": ("CA", "make", "make"),
+    "Write the CA certificates and environment files": ("CA", "trust", "trust"),
+    "Generate the private key": ("certificate", "make key", "make key"),
     "Write the certificate": ("certificate", "renew", "issue"),
-    "Correct who may read them": ("file", "correct", "correct"),
+    "Set the permissions of the files": ("file", "correct", "correct"),
 }
 # Tasks that carry out a line that another one stands for.
-MEANS = ("Load the kernel modules", "Make the folder", "Make a folder", "Copy the", "Remove ", "Make the CA's key", "Keep it out of git")
+MEANS = (
+    "Load the kernel modules",
+    "Create the director",
+    "Create a directory",
+    "Copy the",
+    "Remove ",
+    "Generate the CA's private key",
+    "Exclude the directory from git",
+)
 
 
 def planned(lab, *arguments):

@@ -73,6 +73,6 @@ def test_a_part_is_left_out_by_its_own_name_and_nothing_else_is() -> None:
     plays = [play for name in ("plan_cluster.yml", "site.yml") for play in yaml.safe_load((folder / name).read_text(encoding="utf-8"))]
     tagged = [item for play in plays for item in (play, *play.get("roles", []), *play.get("tasks", [])) if "tags" in item]
     assert all(set(play["tags"]) <= {"always", *_plan.PARTS} for play in tagged)
-    assert all("always" in play["tags"] for play in plays if play["name"] != "Look and plan")
+    assert all("always" in play["tags"] for play in plays if play["name"] != "Gather information and plan")
     assert {tag for play in tagged for tag in play["tags"]} == {"always", *_plan.PARTS} - {"preflight"}
     assert [tag for play in tagged if len(set(play["tags"]) - {"always"}) > 1 for tag in play["tags"]] == []
