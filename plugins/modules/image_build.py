@@ -125,7 +125,7 @@ def run(params: dict[str, Any], converge: Converge) -> dict[str, Any]:
     """Build and push, or predict who would."""
     if not params["_controller_data"]:
         raise could_not(
-            f"build service '{params['service']}'", "nothing has come from the controller", "Call it as apiary.swarm.image_build"
+            f"build service '{params['service']}'", "there is no data from the controller", "Call it as apiary.swarm.image_build"
         )
     build = Build(**json.loads(base64.b64decode(params["_controller_data"])))
     told = {"changed": True, "image": build.image, "digest": None}

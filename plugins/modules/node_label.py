@@ -114,7 +114,7 @@ def given_labels(labels: Any, state: str, action: str) -> dict[str, str]:
     if state == "present":
         return values.label_values(action, labels)
     if not isinstance(labels, (dict, list)):
-        raise could_not(action, "the labels to remove are no list of keys", "Write them as [key1, key2]")
+        raise could_not(action, "the labels to remove are not a list of keys", "Write them as [key1, key2]")
     values.check_label_keys(action, labels)
     return dict.fromkeys(labels, "")
 

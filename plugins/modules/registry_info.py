@@ -79,7 +79,7 @@ Ask = Callable[[str], "tuple[int, dict[str, Any]]"]
 def digests(address: str, images: list[str], ask: Ask) -> dict[str, str | None]:
     """Image to digest, None for one that the registry does not have.
 
-    :raises SwarmError: an image's name is wrong, or the registry answers neither yes nor no.
+    :raises SwarmError: an image's name is wrong, or the registry answers unexpectedly.
     """
     found: dict[str, str | None] = {}
     for image in images:
@@ -88,9 +88,9 @@ def digests(address: str, images: list[str], ask: Ask) -> dict[str, str | None]:
             raise could_not(f"look up image '{image}'", "it has no tag", "Write it as repository:tag")
         status, headers = ask(f"http://{address}/v2/{repository}/manifests/{tag}")
         if status not in (200, 404):
-            answer = "does not answer" if status == -1 else "answers neither yes nor no"
+            answer = "does not answer" if status == -1 else "answers unexpectedly"
             cause = f"the registry at '{address}' {answer} ({headers.get('msg') or status})"
-            raise could_not(f"look up image '{image}'", cause, "Look at the registry's log, or correct the address")
+            raise could_not(f"look up image '{image}'", cause, "Check the registry's log, or correct the address")
         found[image] = headers.get("docker-content-digest") if status == 200 else None
     return found
 

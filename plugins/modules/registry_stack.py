@@ -218,9 +218,9 @@ def desired_stack(params: dict[str, Any]) -> Request:
     action, storage = f"deploy registry '{params['name']}'", params["storage"]
     source = storage.get("source") or ("" if storage.get("type") == "bind" else "registry-data")
     if storage.get("type") == "bind" and not source.startswith("/"):
-        raise could_not(action, "storage of type bind needs a folder on the node", "Give storage.source an absolute path")
+        raise could_not(action, "storage of type bind requires a directory on the node", "Give storage.source an absolute path")
     if not 0 < params["port"] < 65536:
-        raise could_not(action, f"{params['port']} is no port", "Give one from 1 to 65535")
+        raise could_not(action, f"{params['port']} is not a port number", "Give one from 1 to 65535")
     environment = unpack(params["_controller_data"]).get("environment", params["environment"])
     definition = registry.definition(
         {**params, "environment": environment, "storage": {"type": storage.get("type", "volume"), "source": source}}

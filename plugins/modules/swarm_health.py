@@ -147,7 +147,7 @@ RULES: dict[str, Any] = {
 }
 # Seconds. Mostly names are right again after 8 of them; once they stayed mixed up for minutes.
 NAMES_PATIENCE = 45
-NO_FURTHER = "No further engine is restarted. Look into its log ('journalctl -u docker') and run again"
+NO_FURTHER = "No further engine is restarted. Check its log ('journalctl -u docker') and run again"
 
 
 def spared(view: health.View, params: dict[str, Any], name: str) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def missing(view: health.View, params: dict[str, Any]) -> list[str]:
     if params["baseline"] is not None:
         return health.regressions(view, params["baseline"], params["node_id"], params["members"], params["restarted"])
     here = view["state"] == "active" and view["node_id"] == params["node_id"]
-    return [] if here else [f"the host is not the node that it was (its state is '{view['state']}')"]
+    return [] if here else [f"the host is not the same node as before (its state is '{view['state']}')"]
 
 
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def write(client: Client, config: dict[str, Any], params: dict[str, Any]) -> Non
     """
     try:
         if params["state"] == "absent":
-            client.call("let the swarm go", "DELETE", f"/configs/{config['ID']}")
+            client.call("release the swarm", "DELETE", f"/configs/{config['ID']}")
             return
         # Of a config that is there the labels alone can be changed.
         data = (config.get("Spec") or {}).get("Data") or CONTENT
@@ -181,7 +181,7 @@ def write(client: Client, config: dict[str, Any], params: dict[str, Any]) -> Non
 def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str, Any]:
     """One attempt."""
     if not params["owner"]:
-        raise could_not("hold the swarm", "nobody is named as its owner", "Give owner")
+        raise could_not("hold the swarm", "no owner is given", "Give owner")
     outcome = converge(
         lambda: observe(client, params),
         lambda hold, config: desired(hold, config, params),

@@ -150,7 +150,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "wait_timeout": {"type": "int", "default": 60},
 }
 ACTION = "join the swarm with host '{}'"
-KEEP_ADDRESS = "Take the option away, or let the host leave the swarm first"
+KEEP_ADDRESS = "Remove the option, or let the host leave the swarm first"
 
 
 def check_params(params: dict[str, Any]) -> None:
@@ -191,7 +191,7 @@ def membership(info: dict[str, Any], params: dict[str, Any]) -> str:
     if not params["cluster_id"] and not params["join_token"]:
         raise could_not(
             action,
-            "it is a member of a swarm, but of which one it should be is not said",
+            "it is a member of a swarm, but the expected swarm is not given",
             "Give cluster_id or join_token",
         )
     if params["cluster_id"]:
@@ -207,13 +207,13 @@ def current_state(info: dict[str, Any], params: dict[str, Any]) -> dict[str, Any
         raise could_not(
             action,
             "it is a member of another swarm, or its root certificate was renewed after the token was made",
-            "Give a fresh token or the cluster_id, or set leave_other_swarm",
+            "Give a current token or the cluster_id, or set leave_other_swarm",
         )
     if kind == "wanted" and swarm["LocalNodeState"] != "active":
         raise could_not(
             action,
             f"it is a member, but its state is '{swarm['LocalNodeState']}': {swarm_error(info) or 'no manager answers it'}",
-            "Bring the managers back; if the swarm has forgotten the host, let it leave with apiary.swarm.swarm_leave and force",
+            "Bring the managers back; if the swarm no longer lists the host, let it leave with apiary.swarm.swarm_leave and force",
         )
     role = "manager" if is_manager(info) else "worker"
     return {"member": kind == "wanted", "other_swarm": kind == "other", "role": role if kind == "wanted" else None}
@@ -307,7 +307,7 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
         else:
             # Not before: in check mode the task that would have made the swarm, and with it the token, may not have run.
             if not (params["join_token"] and params["remote_addrs"]):
-                raise could_not(action, "it is no member yet, and that takes join_token and remote_addrs", "Give both")
+                raise could_not(action, "it is not a member yet, and joining requires join_token and remote_addrs", "Give both")
             if info["Swarm"]["LocalNodeState"] != "inactive":
                 leave(client, params["wait_timeout"])
             remote_addr = join(client, params, action)

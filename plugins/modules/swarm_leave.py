@@ -160,8 +160,8 @@ def run(params: dict[str, Any], client: Client, converge: Converge) -> dict[str,
         info = settled_info(client, params["wait_timeout"])
         reason = refusal(info, client)
         if reason and not may_force(params, client, info["Swarm"].get("NodeID")):
-            other = "let the other managers leave, too" if params["force"] else "set force to leave whatever it costs"
-            raise could_not(ACTION.format(host_name(info)), reason, f"Put that right first, or {other}")
+            other = "let the other managers leave, too" if params["force"] else "set force to leave anyway"
+            raise could_not(ACTION.format(host_name(info)), reason, f"Fix that first, or {other}")
         forced = bool(reason) or info["Swarm"]["LocalNodeState"] != "active"
         return current_state(info), Context(info["Swarm"].get("NodeID") or None, host_name(info), forced)
 

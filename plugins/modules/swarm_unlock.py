@@ -81,7 +81,7 @@ KEY_ADVICE = "Take it from 'docker swarm unlock-key' on a manager that runs"
 def check_params(params: dict[str, Any]) -> None:
     """Refuse what is no key at all, such as a join token."""
     if not params["unlock_key"].strip().startswith(PREFIX):
-        raise could_not("use option 'unlock_key'", f"it is no unlock key, which begins with {PREFIX}", KEY_ADVICE)
+        raise could_not("use option 'unlock_key'", f"it is not an unlock key, which begins with {PREFIX}", KEY_ADVICE)
 
 
 def verify_key(info: dict[str, Any], client: Client, key: str) -> None:

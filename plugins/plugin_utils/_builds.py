@@ -170,7 +170,7 @@ def pack_image(image: dict[str, Any], file: BinaryIO) -> str:
         raise unreadable(image["service"], error) from error
     if image["name"] != f"{image['repository']}:{tag}":
         cause = f"the files in '{image['context']}' are being changed"
-        raise ComposeError(f"Could not build service '{image['service']}': {cause}. Run again when they stay as they are.")
+        raise ComposeError(f"Could not build service '{image['service']}': {cause}. Run again when they no longer change.")
     return context.inside
 
 
@@ -191,7 +191,7 @@ def unreadable(service: str, error: OSError) -> ComposeError:
     """A file of a context cannot be read."""
     return ComposeError(
         f"Could not build service '{service}': '{error.filename}' in its context cannot be read ({error.strerror}). "
-        "Make it readable, or name it in .dockerignore."
+        "Make it readable, or exclude it in .dockerignore."
     )
 
 
@@ -201,11 +201,11 @@ def refuse(service: str, build: dict[str, Any], platforms: list[Any]) -> None:
     if unknown:
         cause = f"{', '.join(f'build.{key}' for key in unknown)} is not supported" if len(unknown) == 1 else ""
         cause = cause or f"{', '.join(f'build.{key}' for key in unknown)} are not supported"
-        advice = "Take it out, or build the image elsewhere and name it with image"
+        advice = "Remove it, or build the image elsewhere and name it with image"
         raise ComposeError(f"Could not build service '{service}': {cause}. {advice}.")
     size = str(build.get("shm_size") or "0")
     if not SIZE.match(size):
-        raise ComposeError(f"Could not build service '{service}': build.shm_size '{size}' is no size. Write it as 64m or 1gb.")
+        raise ComposeError(f"Could not build service '{service}': build.shm_size '{size}' is not a valid size. Write it as 64m or 1gb.")
     if len(platforms) > 1:
         cause = f"build.platforms has {len(platforms)} platforms, and an engine's store takes the image of one"
-        raise ComposeError(f"Could not build service '{service}': {cause}. Leave one, or build the image elsewhere and name it with image.")
+        raise ComposeError(f"Could not build service '{service}': {cause}. Keep one, or build the image elsewhere and name it with image.")

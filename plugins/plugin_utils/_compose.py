@@ -39,7 +39,7 @@ def as_list(value: Any) -> list[Any]:
 def mapping(value: Any, what: str) -> dict[Any, Any]:
     """C(value), which must be a mapping; nothing is an empty one."""
     if value is not None and not isinstance(value, dict):
-        raise ComposeError(f"Could not read {what}: it is no mapping. Write it as 'name: value' lines.")
+        raise ComposeError(f"Could not read {what}: it is not a mapping. Write it as 'name: value' lines.")
     return value or {}
 
 
@@ -52,7 +52,7 @@ def as_dict(value: Any) -> dict[str, Any]:
 def interpolate(value: Any, env: dict[str, Any], where: str) -> Any:
     """C(value) with its variables filled in, all the way down.
 
-    :raises ComposeError: a variable has neither value nor default, or a dollar begins no variable.
+    :raises ComposeError: a variable has neither value nor default, or a dollar does not start a variable.
     """
     if isinstance(value, dict):
         return {key: interpolate(item, env, where) for key, item in value.items()}
@@ -79,7 +79,7 @@ def filled_in(text: str, env: dict[str, Any], where: str) -> str:
 
     result = VARIABLE.sub(fill, text)
     if invalid:
-        raise ComposeError(f"Could not read {where}: a dollar in '{text}' begins no variable. Write $$ for a dollar.")
+        raise ComposeError(f"Could not read {where}: a dollar in '{text}' does not start a variable. Write $$ for a dollar.")
     return result
 
 
@@ -180,7 +180,7 @@ def unbuilt(projects: list[tuple[str, dict[str, Any]]], env: dict[str, Any]) -> 
             image = as_dict(item).get("image")
             named = interpolate(image, env, f"'{file}'") if isinstance(image, str) else ""
             if as_dict(item).get("build"):
-                found[service] = f"service '{service}' in '{file}' has a build section, and nobody has built its image"
+                found[service] = f"service '{service}' in '{file}' has a build section, but its image is not built"
                 found[service] += f" '{named}'" if named else ""
             if named and (not as_dict(item).get("build") or names_registry(named)):
                 found.pop(service, None)
@@ -202,13 +202,13 @@ def bad_addresses(project: dict[str, Any], env: dict[str, Any], file: str) -> li
     for service, item in as_dict(project.get("services")).items():
         for value in texts(as_dict(item).get("dns"), env, file):
             if not is_ip(value):
-                found.append(f"dns of service '{service}' in '{file}' is no IP address: '{value}'")
+                found.append(f"dns of service '{service}' in '{file}' is not an IP address: '{value}'")
     for network, item in as_dict(project.get("networks")).items():
         pools = as_dict(as_dict(item).get("ipam")).get("config")
         for pool in pools if isinstance(pools, list) else []:
             for value in texts(as_dict(pool).get("subnet"), env, file):
                 if not is_subnet(value):
-                    found.append(f"subnet of network '{network}' in '{file}' is no network such as 10.1.0.0/24: '{value}'")
+                    found.append(f"subnet of network '{network}' in '{file}' is not a network such as 10.1.0.0/24: '{value}'")
     return found
 
 

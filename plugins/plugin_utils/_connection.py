@@ -45,7 +45,7 @@ class ActionWithSecrets(ActionBase):
         with pipelined(self._connection):
             if not self._connection.is_pipelining_enabled(bool(options.get("wrap_async"))):
                 self._display.warning(
-                    f"The options of {self._task.action} hold secrets, and lie in a file on the host while the module runs. "
-                    "Do without async, ANSIBLE_KEEP_REMOTE_FILES and su for this task."
+                    f"The options of {self._task.action} contain secrets, and are in a file on the host while the module runs. "
+                    "Do not use async, ANSIBLE_KEEP_REMOTE_FILES or su for this task."
                 )
             return super()._execute_module(*args, **options)

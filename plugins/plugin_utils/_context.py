@@ -177,7 +177,7 @@ def ignore_rules(context: str, dockerfile: str) -> list[Rule]:
         try:
             rules.append(Rule(re.compile("".join(map(expression, WILDCARD.findall(normal)))), keeps))
         except re.error as error:
-            raise ComposeError(f"Could not read the file '{path}': its line '{pattern}' is no pattern ({error}). Correct it.") from error
+            raise ComposeError(f"Could not read the file '{path}': its line '{pattern}' is not a pattern ({error}). Correct it.") from error
     return rules
 
 

@@ -40,7 +40,7 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
         created = any(change.verb == "create" for change in found.changes)
         data["registry"] = bool(found.changes) or not registry.get("converged")
         if data["registry"] and not found.changes and not found.problems:
-            warnings.append("The registry does not run as it should; the run waits for it.")
+            warnings.append("The registry is not healthy; the run waits for it.")
     if images is not None:
         silent = "msg" in images
         problems += [unbuildable(build) for build in images.get("builds") or [] if "msg" in build]
@@ -60,7 +60,7 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
         if found.problems and not placed:
             pass  # what was wrong may be the name of an image alone, and is told when its turn comes
         elif needs:
-            warnings.append(f"Stack '{name}' needs {', '.join(needs)}, which come with an earlier stack; it is planned in its turn.")
+            warnings.append(f"Stack '{name}' needs {', '.join(needs)}, which come with an earlier stack; it is planned later.")
         else:
             problems += found.problems
         changes += found.changes
@@ -68,7 +68,7 @@ def plan(registry: Answer | None, images: Answer | None, stacks: dict[str, Answe
         if found.changes or not answer.get("converged") or name in unbuilt or not placed:
             data["stacks"].append(name)
         if not found.changes and not found.problems and not answer.get("converged"):
-            warnings.append(f"Stack '{name}' does not run as it should; the run waits for it.")
+            warnings.append(f"Stack '{name}' is not healthy; the run waits for it.")
     return Section(problems, warnings, changes, data)
 
 
@@ -83,15 +83,15 @@ def unbuildable(build: Answer) -> str:
     if not build.get("unreachable"):
         return reason
     name = (build.get("__images_item") or {}).get("name", "")
-    cause = f"the host that builds does not answer ({reason.rstrip('.')})"
+    cause = f"the build host does not answer ({reason.rstrip('.')})"
     return f"Could not build image '{name}': {cause}. Bring it up, or set images_builder."
 
 
 def left_out(images: Answer) -> list[str]:
     """Why stacks cannot be deployed whose images are to be built, in a run that builds none."""
     return [
-        f"Could not deploy stack '{image['project']}': the image of its service '{image['service']}' is to be built, and this run leaves "
-        "out images. Run without --skip-tags images."
+        f"Could not deploy stack '{image['project']}': the image of its service '{image['service']}' is to be built, and this run skips "
+        "images. Run without --skip-tags images."
         for image in images.get("missing") or []
         if image.get("project")
     ]
@@ -127,8 +127,8 @@ def before_there_is_a_swarm(
         ]
     changes += [Change(SWARM, "stack", "deploy", name) for name in names]
     warnings = [
-        f"Service '{image['service']}' of project '{image['project']}' needs BuildKit: its Dockerfile uses what the Engine's own builder "
-        "does not understand. Have docker-buildx on the host that builds."
+        f"Service '{image['service']}' of project '{image['project']}' needs BuildKit: its Dockerfile uses what the legacy builder "
+        "does not support. Install docker-buildx on the build host."
         for image in images
         if image.get("buildkit")
     ]
@@ -140,7 +140,7 @@ def twice(stacks: list[dict[str, Any]]) -> list[str]:
     """The stacks that are there more than once: only the first one would be deployed."""
     names = [str(project["name"]) for project in stacks]
     return [
-        f"Could not plan stack '{name}': stacks_projects has it {names.count(name)} times. Give each a name of its own."
+        f"Could not plan stack '{name}': stacks_projects has it {names.count(name)} times. Use a different name for each."
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]

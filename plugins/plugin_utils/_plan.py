@@ -92,7 +92,7 @@ def unchanged(section: Section, hosts: list[str]) -> str:
     calm = [host for host in hosts if host not in busy]
     if not calm:
         return ""
-    return f"as it should be: {', '.join(calm) if len(calm) < 8 else f'{len(calm)} of {len(hosts)} hosts'}"
+    return f"up to date: {', '.join(calm) if len(calm) < 8 else f'{len(calm)} of {len(hosts)} hosts'}"
 
 
 def diff(section: Section) -> list[dict[str, Any]]:

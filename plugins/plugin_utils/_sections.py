@@ -83,7 +83,7 @@ def only_control(cluster: Section) -> Section:
     """The manager to deploy through, where the run leaves the swarm itself as it is."""
     problems = []
     if not cluster.data["in_control"]:
-        cause = "there is no swarm in control, and this run leaves out the part that makes it"
+        cause = "there is no swarm in control, and this run skips the part that creates it"
         problems = cluster.problems or [f"Could not deploy the stacks: {cause}. Run without --skip-tags cluster."]
     nothing_to_do = {"join": [], "former": [], "unmanaged": [], "init": False, "configure": False, "label": False, "prune": False}
     return Section(problems, [], [], {**cluster.data, **nothing_to_do})

@@ -67,7 +67,7 @@ def read_controller(variables: dict[str, Any], passphrase: Any, served: bool = T
         passphrase = text(passphrase)
     except ValueError as cause:
         # What should have been the passphrase stays as secret as if it were one.
-        problems.append(f"Could not use tls_ca_passphrase: {cause}. Put one word into quotes.")
+        problems.append(f"Could not use tls_ca_passphrase: {cause}. Write one string in quotes.")
         passphrase = ""
     answer["passphrase"] = passphrase_strength(passphrase)
     problem = passphrase_problem(passphrase)
@@ -168,16 +168,16 @@ def opened(content: bytes, mode: int, path: str, passphrase: str, own: bool) -> 
     :raises Unusable: it cannot be used.
     """
     if mode & (OWN_MODE if own else GIVEN_MODE):
-        raise Unusable(f"others than its owner can read it. Make it private with 'chmod 600 {path}'.")
+        raise Unusable(f"others besides its owner can read it. Make it private with 'chmod 600 {path}'.")
     encrypted = False
     try:
         load_pem_private_key(content, None)
     except TypeError:
         encrypted = True
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise Unusable("there is no private key in PEM form in it. Put the CA's key there, or take both of its files away.") from error
+        raise Unusable("there is no private key in PEM form in it. Put the CA's key there, or remove both of its files.") from error
     if own and not encrypted:
-        raise Unusable("it is not encrypted. Encrypt it with 'openssl pkey -aes256', or hand it in as tls_ca_cert and tls_ca_key.")
+        raise Unusable("it is not encrypted. Encrypt it with 'openssl pkey -aes256', or pass it as tls_ca_cert and tls_ca_key.")
     if passphrase and not encrypted:
         raise Unusable("it is not encrypted, and tls_ca_passphrase is set. Leave tls_ca_passphrase empty, or encrypt the key.")
     if encrypted and not passphrase:
@@ -185,4 +185,4 @@ def opened(content: bytes, mode: int, path: str, passphrase: str, own: bool) -> 
     try:
         return public_of(load_pem_private_key(content, passphrase.encode() if encrypted else None))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise Unusable("the passphrase does not open it. Correct tls_ca_passphrase.") from error
+        raise Unusable("the passphrase does not decrypt it. Correct tls_ca_passphrase.") from error

@@ -152,7 +152,7 @@ class Machine(Host):
         class Engine(Client):
             def info(self) -> dict[str, Any]:
                 if machine.running is None:
-                    raise SwarmError("Could not talk to the Docker Engine: nothing listens there.")
+                    raise SwarmError("Could not connect to the Docker Engine: nothing listens there.")
                 return {"ServerVersion": "26.1.5"}
 
             def events(self, since: float, filters: dict[str, Any]) -> list[dict[str, Any]]:

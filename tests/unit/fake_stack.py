@@ -179,7 +179,7 @@ class StackEngine:
         path = re.sub(r"^/v[\d.]+", "", url.path)
         if self.away > 0:
             self.away -= 1
-            raise SwarmError("Could not talk to the Docker Engine: nothing listens there. Start it.")
+            raise SwarmError("Could not connect to the Docker Engine: nothing listens there. Start it.")
         self.requests.append(f"{method} {path}")
         self.auths += [value for name, value in headers.items() if name == "X-Registry-Auth" and method == "POST"]
         image = path[len("/distribution/") : -len("/json")]

@@ -94,7 +94,7 @@ def test_without_the_right_login_nothing_is_written(lab, vault, stack, image, ad
     before = lab.at_rest()
     for password in (None, SECOND):
         result = stack.run(**wish(image, address, password, registry_unreachable="fail"))
-        assert result["failed"] and f"the registry did not tell the digest of image '{image}'" in result["msg"], result
+        assert result["failed"] and f"the registry did not return the digest of image '{image}'" in result["msg"], result
         assert "Nothing was changed" in result["msg"]
     assert not lab.changes_since(before)
 

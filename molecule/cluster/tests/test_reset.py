@@ -31,7 +31,7 @@ def gone(lab, refused):
 
 def test_a_part_of_a_swarm_is_not_left_behind_without_a_majority(refused):
     _rc, text, changed = refused
-    assert "it is the last manager, and worker1, worker2 would stay in it" in " ".join(text.split())
+    assert "it is the last manager, and worker1, worker2 would remain in it" in " ".join(text.split())
     assert not changed
 
 

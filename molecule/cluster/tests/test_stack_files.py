@@ -91,7 +91,7 @@ def test_the_plan_is_what_the_run_does(files, name):
     assert {entry["action"] for entry in done["plan"]} <= {"create", "unchanged"}
     # The lab's images are on no registry.
     warnings = [
-        text for text in done.get("warnings", []) if not text.startswith("The registry did not tell the digest of image 'apiary-lab/")
+        text for text in done.get("warnings", []) if not text.startswith("The registry did not return the digest of image 'apiary-lab/")
     ]
     assert done["converged"] and not warnings, warnings
 

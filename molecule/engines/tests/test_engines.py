@@ -201,7 +201,7 @@ def test_an_engine_that_refuses_an_option_has_its_old_ones_back(lab):
     host = lab.host("worker1")
     before = host.check_output("cat /etc/docker/daemon.json")
     refused = run(lab, "daemon_config", host="worker1", options={"log-driver": "nosuch"}, apply="restart")
-    assert "nosuch" in refused["msg"] and "The old options are back" in refused["msg"], refused
+    assert "nosuch" in refused["msg"] and "The old options were restored" in refused["msg"], refused
     assert host.check_output("cat /etc/docker/daemon.json") == before
     lab.until(lambda: lab.running("registry_registry"), "the registry's return")
 

@@ -181,7 +181,7 @@ def sdk(params: dict[str, Any]) -> Any:
         import docker
     except ImportError:
         raise EngineMissing(
-            "Could not talk to the Docker Engine: the Docker SDK for Python is missing on this host. "
+            "Could not connect to the Docker Engine: the Docker SDK for Python is missing on this host. "
             "Install python3-docker, or let the role apiary.swarm.engine do it.",
             sdk=False,
         ) from None
@@ -200,7 +200,7 @@ def connect(params: dict[str, Any]) -> Client:
         try:
             answer = api.request(method, api.base_url + path, headers=headers, data=body, timeout=params["timeout"])
         except requests.exceptions.RequestException as error:
-            raise SwarmError(f"Could not talk to the Docker Engine at '{host}': {error}. Look at the engine's log on this host.") from error
+            raise SwarmError(f"Could not connect to the Docker Engine at '{host}': {error}. Check the engine's log there.") from error
         return answer.status_code, dict(answer.headers), answer.content
 
     return Client(transport, api.api_version)
@@ -240,7 +240,7 @@ def socket_request(
     Python's http.client takes longer to import than an Engine to answer.
 
     :raises OSError: nobody answers, or not in time.
-    :raises ValueError: the answer is cut off, or is no HTTP.
+    :raises ValueError: the answer is truncated, or is no HTTP.
     """
     head = {"Host": "docker", "Connection": "close", **headers, **({"Content-Length": str(len(body))} if body is not None else {})}
     lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
@@ -251,12 +251,12 @@ def socket_request(
         with connection.makefile("rb") as answer:
             words = answer.readline().split(None, 2)
             if len(words) < 2:
-                raise ValueError("the answer is no HTTP")
+                raise ValueError("the answer is not HTTP")
             status = int(words[1])
             found: dict[str, str] = {}
             for line in iter(answer.readline, b"\r\n"):
                 if not line:
-                    raise ValueError("the answer is cut off")
+                    raise ValueError("the answer is truncated")
                 name, _colon, value = line.decode("latin-1").partition(":")
                 found[name.strip().lower()] = value.strip()
             if found.get("transfer-encoding") == "chunked":
@@ -265,7 +265,7 @@ def socket_request(
                 length = int(found.get("content-length", -1))
                 content = answer.read(length)
                 if len(content) < length:
-                    raise ValueError("the answer is cut off")
+                    raise ValueError("the answer is truncated")
     return status, found, content
 
 
@@ -274,13 +274,13 @@ def read_chunk(answer: Any) -> bytes:
     length = int(answer.readline().split(b";")[0], 16)
     content = answer.read(length)
     if len(content) < length or not answer.readline().endswith(b"\n"):
-        raise ValueError("the answer is cut off")
+        raise ValueError("the answer is truncated")
     return content
 
 
 def connect_error(host: str, error: Exception, timeout: int) -> SwarmError:
     """What it means that an Engine could not be connected to."""
-    action = f"talk to the Docker Engine at '{host}'"
+    action = f"connect to the Docker Engine at '{host}'"
     code = next((one.errno for one in error_chain(error) if isinstance(one, OSError) and one.errno), 0)
     if host.startswith("unix://"):
         path = socket_path(host)
@@ -294,8 +294,8 @@ def connect_error(host: str, error: Exception, timeout: int) -> SwarmError:
     if code == errno.ECONNREFUSED:
         return could_not(action, "nothing listens there", "Start the engine, or correct docker_host")
     if "timed out" in str(error) or code == errno.ETIMEDOUT:
-        return could_not(action, f"no answer within {timeout} s", "Look at the engine's log on its host, or give a longer timeout")
-    return could_not(action, str(error), "Look at the engine's log on its host, or correct docker_host")
+        return could_not(action, f"no answer within {timeout} s", "Check the engine's log on its host, or increase timeout")
+    return could_not(action, str(error), "Check the engine's log on its host, or correct docker_host")
 
 
 def error_chain(error: BaseException | None) -> list[BaseException]:

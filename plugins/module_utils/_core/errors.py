@@ -37,7 +37,7 @@ class EngineError(SwarmError):
     :ivar message: the Engine's own words.
     """
 
-    ADVICE = "Look at the engine's log on this host"
+    ADVICE = "Check the engine's log on this host"
 
     def __init__(self, verb: str, status: int, message: str, advice: str | None = None) -> None:
         cause = message.strip().rstrip(".") or "no reason given"

@@ -56,7 +56,7 @@ def format_duration(nanoseconds: int) -> str:
 def label_values(action: str, labels: Any) -> dict[str, str]:
     """Labels as the Engine keeps them: strings to strings. Numbers become strings, what YAML would guess is refused."""
     if not isinstance(labels, dict):
-        raise could_not(action, f"labels is no dictionary but {json.dumps(labels)}", "Write labels as 'key: value'")
+        raise could_not(action, f"labels is not a dictionary but {json.dumps(labels)}", "Write labels as 'key: value'")
     check_label_keys(action, labels)
     values = {}
     for key, value in labels.items():

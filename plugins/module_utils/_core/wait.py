@@ -31,7 +31,7 @@ def wait_until(
     satisfied: Callable[[T], bool],
     what: str,
     timeout: float,
-    advice: str = "Look at the engines' logs, or give a longer wait_timeout",
+    advice: str = "Check the engines' logs, or increase wait_timeout",
     explain: Callable[[T], str] = lambda seen: "",
 ) -> T:
     """Poll C(observe) until C(satisfied), and return what was seen last.

@@ -38,7 +38,7 @@ def boolean(value: Any) -> Iterator[Problem]:
 def integer(least: int | None = 0, most: int | None = None) -> Check:
     def check(value: Any) -> Iterator[Problem]:
         if isinstance(value, bool) or not isinstance(value, int):
-            yield f"it is {kind_of(value)} and must be an integer", "Write the number without quotes, unit and fraction"
+            yield f"it is {kind_of(value)} and must be an integer", "Write an integer without quotes and unit"
         elif (least is not None and value < least) or (most is not None and value > most):
             yield f"{value} is out of range", f"Use {f'{least} to {most}' if most is not None else f'{least} or more'}"
 
@@ -49,7 +49,7 @@ def text(value: Any) -> Iterator[Problem]:
     if not isinstance(value, str):
         yield f"it is {kind_of(value)} and must be a string", "Put the value into quotes"
     elif not value.strip():
-        yield "it is empty", "Give a value, or null to take the option out"
+        yield "it is empty", "Give a value, or null to remove the option"
 
 
 def string(value: Any) -> Iterator[Problem]:
@@ -82,7 +82,7 @@ def choice(*values: str) -> Check:
 def each(check: Check) -> Check:
     def check_list(value: Any) -> Iterator[Problem]:
         if not isinstance(value, list):
-            yield f"it is {kind_of(value)} and must be a list", "Write a list, also of one item"
+            yield f"it is {kind_of(value)} and must be a list", "Write a list, even for one item"
             return
         for number, item in enumerate(value, 1):
             for cause, advice in check(item):
@@ -145,7 +145,7 @@ def labels(value: Any) -> Iterator[Problem]:
     if not problems:
         names = [one.split("=", 1)[0] for one in value]
         for name in sorted({one for one in names if names.count(one) > 1}):
-            yield f"key '{name}' is there more than once", "Leave one of them"
+            yield f"key '{name}' is given more than once", "Keep one of them"
 
 
 def address_pool(value: Any) -> Iterator[Problem]:
@@ -198,7 +198,7 @@ def mirror(value: Any) -> Iterator[Problem]:
     wrong = list(URL(value))
     yield from wrong
     if not wrong and "@" in urlsplit(value).netloc:
-        yield f"{shown(value)} holds credentials, which the engine does not take here", "Use a mirror that asks for none"
+        yield f"{shown(value)} contains credentials, which the engine does not accept here", "Use a mirror that requires none"
 
 
 STRINGS = each(text)

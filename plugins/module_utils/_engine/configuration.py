@@ -29,7 +29,7 @@ def parse(content: str | None) -> dict[str, Any]:
     """
     options = json.loads(content) if content and content.strip() else {}
     if not isinstance(options, dict):
-        raise ValueError("it holds no dictionary")
+        raise ValueError("it does not contain a dictionary")
     return options
 
 

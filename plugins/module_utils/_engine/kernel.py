@@ -15,8 +15,8 @@ MODULES_FILE = "/etc/modules-load.d/apiary-swarm.conf"
 MODULES = ("overlay", "br_netfilter", "ip_vs")
 
 IPVS_MESSAGE = (
-    "The kernel has no IPVS (module ip_vs), so virtual IPs and the routing mesh accept no connection there: "
-    "ports published in mode ingress stay silent, and services must be reached by DNS round robin. "
+    "The kernel has no IPVS (module ip_vs), so virtual IPs and the routing mesh do not work there: "
+    "ports published in mode ingress do not answer, and services must be reached by DNS round robin. "
     "Give services endpoint_mode dnsrr and ports mode host (registry_mode host for the registry), and set "
     "preflight_require_ipvs to false; or use a kernel with ip_vs."
 )

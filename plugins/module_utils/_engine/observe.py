@@ -94,7 +94,7 @@ def reach(host: Host, params: dict[str, Any], seen: dict[str, Any]) -> tuple[Cli
     :param seen: what C(unit) has told. Systemd starts an engine for whoever knocks at its socket, so one that is stopped is not asked.
     """
     if params["docker_host"] == CONNECTION_OPTIONS["docker_host"]["default"] and is_stopped(seen):
-        error = could_not(f"talk to the Docker Engine of '{host.name}'", f"its unit is {seen['state']}", f"Start it. {LOOK_AT_THE_LOG}")
+        error = could_not(f"connect to the Docker Engine of '{host.name}'", f"its unit is {seen['state']}", f"Start it. {LOOK_AT_THE_LOG}")
         return no_engine(), no_engine().info(), str(error)
     try:
         client = connect_for_reading(params)

@@ -27,7 +27,7 @@ Rule = Callable[["dict[str, Any]", "Version | None"], "Iterator[Problem]"]
 PID_FILES = ("/run/docker.pid", "/var/run/docker.pid")
 SOCKETS = ("unix://", "unix:///run/docker.sock", "unix:///var/run/docker.sock")
 TLS_FILES = ("tlscacert", "tlscert", "tlskey")
-TAKE_OUT = "to null to take it out"
+TAKE_OUT = "to null to remove it"
 
 # What SIGHUP changes, and what it also takes back when the option has gone from the file: each was set, changed and
 # removed on engine 26.1.5, and read back from /info and from the attributes of the event "daemon reload". The others keep
@@ -51,12 +51,12 @@ def firewall_backend(options: dict[str, Any], version: Version | None) -> Iterat
     if version is not None and version < (29, 6):
         yield "Swarm does not work with nftables before engine 29.6", f"Set it to iptables, or {TAKE_OUT}"
     elif options.get("iptables") is not False and dict_or_empty(options.get("features")).get("swarm-nftables") is not True:
-        yield "Swarm does not work with nftables unless it is told to", "Set features.swarm-nftables to true, too, or set it to iptables"
+        yield "Swarm does not work with nftables by default", "Set features.swarm-nftables to true, too, or set it to iptables"
 
 
 def gateways(options: dict[str, Any], version: Version | None) -> Iterator[Problem]:
     if options.get("host-gateway-ip") is not None:
-        yield "it does not go together with host-gateway-ip", "Leave one of the two out"
+        yield "it cannot be combined with host-gateway-ip", "Remove one of the two"
     given = options["host-gateway-ips"]
     families = [ipaddress.ip_address(one).version for one in given if not list(checks.IP(one))] if isinstance(given, list) else []
     for family in sorted({one for one in families if families.count(one) > 1}):
@@ -66,7 +66,7 @@ def gateways(options: dict[str, Any], version: Version | None) -> Iterator[Probl
 def verified(options: dict[str, Any], version: Version | None) -> Iterator[Problem]:
     missing = [name for name in TLS_FILES if not options.get(name)]
     if options["tlsverify"] is True and missing:
-        yield f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", "Give the three files of TLS"
+        yield f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing", "Give all three TLS files"
 
 
 def listeners(options: dict[str, Any], version: Version | None) -> Iterator[Problem]:
@@ -79,7 +79,7 @@ def listeners(options: dict[str, Any], version: Version | None) -> Iterator[Prob
         cause = f"whoever reaches {shown(exposed[0])} would be root on this host"
         yield cause, "Set tlsverify, tlscacert, tlscert and tlskey, too, or listen on 127.0.0.1 only"
     if not any(one in SOCKETS or one.startswith("fd://") for one in given):
-        yield "nothing on this host would find the engine without its socket", "Add unix:///var/run/docker.sock"
+        yield "clients on this host need the engine's default socket", "Add unix:///var/run/docker.sock"
 
 
 def is_loopback(listener: str) -> bool:
@@ -250,9 +250,9 @@ def age_problems(row: Option, version: Version | None) -> Iterator[Problem]:
     if version is None:
         return
     if version < row.since:
-        yield f"the engine is {written(version)}, and the option came with {written(row.since)}", "Leave it out, or upgrade the engine"
+        yield f"the engine is {written(version)}, and the option was added in {written(row.since)}", "Leave it out, or upgrade the engine"
     if row.until is not None and version >= row.until:
-        yield f"the engine is {written(version)}, and the option went with {written(row.until)}", "Leave it out"
+        yield f"the engine is {written(version)}, and the option was removed in {written(row.until)}", "Leave it out"
 
 
 def written(version: Version) -> str:
@@ -272,7 +272,7 @@ def joint_problems(options: dict[str, Any], version: Version | None = None) -> I
 def unknown(name: str) -> Problem:
     """The problem of an option that is not in the table."""
     if name in LEGACY_CLUSTER:
-        return "it belongs to the swarm of before Docker 1.12 and does not go with Swarm mode", "Leave it out"
+        return "it belongs to legacy Swarm before Docker 1.12 and is incompatible with Swarm mode", "Leave it out"
     advice = "Correct its name, or set allow_unknown"
     plain = name.lower().replace("_", "-")
     close = [OTHER_NAMES[plain]] if plain in OTHER_NAMES else difflib.get_close_matches(plain, OPTIONS, 1)

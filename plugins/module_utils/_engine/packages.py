@@ -203,7 +203,7 @@ def package_problems(plan: dict[str, Any], engine_replace: bool, engine_reposito
         problems.append(
             could_not(
                 f"install the engine of '{host}'",
-                f"{', '.join(plan['replaced'])} is there in another version or from another source, and replacing it restarts the engine",
+                f"{', '.join(plan['replaced'])} is installed in another version or from another source, and replacing it restarts it",
                 "Set engine_replace to true, and the nodes of a swarm follow one after the other, or correct engine_source and "
                 "engine_version",
             )
@@ -212,8 +212,10 @@ def package_problems(plan: dict[str, Any], engine_replace: bool, engine_reposito
         problems.append(
             could_not(
                 f"use engine_source 'docker' on '{host}'",
-                f"engine_repository_url '{engine_repository_url}' is no URL" if engine_repository_url else "engine_repository_url is empty",
-                "Set it to the base URL of Docker's package repository, as its installation page gives it, or of your mirror of it",
+                f"engine_repository_url '{engine_repository_url}' is not a URL"
+                if engine_repository_url
+                else "engine_repository_url is empty",
+                "Set it to the base URL of Docker's package repository, as in Docker's installation guide, or of a mirror of it",
             )
         )
     if plan["repository"] and not plan["repository_folder"]:
@@ -234,11 +236,11 @@ def package_changes(plan: dict[str, Any], look: dict[str, Any], missing: list[st
     """
     changes, installed = [], look["packages"]
     if plan["unblock"]:
-        changes.append(Change(host, "packages", "unblock", "an installation that was cut off keeps packages from starting their services"))
+        changes.append(Change(host, "packages", "unblock", "an interrupted installation keeps packages from starting their services"))
     if plan["missing"]:
         source = f" from {engine_repository_url}" if plan["repository"] else ""
         there = [f"{name} {installed[name]}" for name in plan["replaced"]]
-        text = f"{', '.join(missing)}{source}{' in the place of ' + ', '.join(there) if there else ''}"
+        text = f"{', '.join(missing)}{source}{' instead of ' + ', '.join(there) if there else ''}"
         changes.append(Change(host, "packages", "replace" if there else "install", text))
     if plan["hold_differs"]:
         held = ", ".join(word for word in plan["wanted"] if word not in plan["packages"])

@@ -19,7 +19,7 @@ BATCH = re.compile(r"([1-9][0-9]*|([1-9][0-9]?|100)%)\Z")
 # Who restarts when: workers first, the leader last, because each change of leader makes the managers wait for an election.
 KINDS = ("worker", "manager", "leader")
 STALE = (
-    "runs a program that its package has replaced since, and is the new one when it restarts. "
+    "still runs a binary that its package has replaced, and runs the new one after a restart. "
     "Set engine_replace to true to have it restarted in its turn."
 )
 # What is done to packages in a host's turn where the engine is replaced, and at once everywhere else.
@@ -84,9 +84,7 @@ def locked_problems(hosts: dict[str, Any], restarting: list[str]) -> list[str]:
 def batch_problem(batch: str) -> str:
     """Why a number of workers that restart at once cannot be used."""
     return str(
-        could_not(
-            f"use engine_restart_batch '{batch}'", "it is neither a number of hosts nor a share of them", "Write, for example, 2 or 25%"
-        )
+        could_not(f"use engine_restart_batch '{batch}'", "it is neither a number of hosts nor a percentage", "Write, for example, 2 or 25%")
     )
 
 

@@ -58,7 +58,7 @@ def observe(host: Host, params: dict[str, Any]) -> tuple[State, Wanted]:
     """
     action = f"set the daemon options of '{host.name}'"
     if os.geteuid() != 0:
-        raise could_not(action, "only root may", "Run the task as root (become: true)")
+        raise could_not(action, "it requires root", "Run the task as root (become: true)")
     units = bool(host.unit_texts())
     if params["apply"] != "none" and units:
         host.settle()
@@ -67,7 +67,7 @@ def observe(host: Host, params: dict[str, Any]) -> tuple[State, Wanted]:
         present = configuration.parse(files.options)
     except ValueError as error:
         if not params["exclusive"]:
-            cause = f"the file '{host.path}' is no valid JSON: {error}"
+            cause = f"the file '{host.path}' is not valid JSON: {error}"
             raise could_not(action, cause, "Correct the file, or set exclusive to replace it") from error
         present = {}
     options = configuration.merge(present, params["options"], params["exclusive"])
@@ -150,11 +150,11 @@ def keep_identity(host: Host, present: dict[str, Any], options: dict[str, Any]) 
         raise could_not(f"set daemon option 'userns-remap' of host '{host.name}' to '{after}'", cause, advice)
     if old != new and host.is_member(old) and not host.is_member(new):
         cause = f"this host is a node of a swarm, and its identity would stay behind in '{old}'"
-        advice = f"Keep '{old}', or have the host leave the swarm first, or move the folder while its engine is stopped"
+        advice = f"Keep '{old}', or have the host leave the swarm first, or move the directory while its engine is stopped"
         raise could_not(f"set daemon option 'data-root' of host '{host.name}' to '{new}'", cause, advice)
     if old != new and not options.get("data-root") and host.changed_at(old) is not None:
-        cause = f"the options do not name it, and the engine would leave all its images and volumes behind in '{old}'"
-        advice = f"Set data-root to '{old}', or to '{new}' if that is meant"
+        cause = f"the options do not set it, and the engine would leave all its images and volumes behind in '{old}'"
+        advice = f"Set data-root to '{old}', or to '{new}' if that is intended"
         raise could_not(f"take daemon option 'data-root' of host '{host.name}' out", cause, advice)
 
 
@@ -207,8 +207,8 @@ def reload_with(host: Host, wanted: Wanted, new: Files, client: docker_client.Cl
     host.write(wanted.previous)
     host.reload(client)
     names = ", ".join(wanted.unread)
-    cause = f"the engine did not take them: {without_secrets(words, wanted.options)}"
-    advice = f"The old options are back; correct {names} and run the task again"
+    cause = f"the engine rejected them: {without_secrets(words, wanted.options)}"
+    advice = f"The old options were restored; correct {names} and run the task again"
     raise could_not(f"apply the daemon options of '{host.name}' ({names})", cause, advice)
 
 
@@ -228,12 +228,12 @@ def restart_with(host: Host, wanted: Wanted, new: Files) -> None:
         return
     words = without_secrets(words, wanted.options, old_options)
     if old == new:
-        advice = f"There are no earlier options to go back to. {LOOK_AT_THE_LOG}, put it right and run the task again"
+        advice = f"There are no earlier options to restore. {LOOK_AT_THE_LOG}, fix it and run the task again"
         raise could_not(f"start the engine of '{host.name}'", words, advice)
     host.write(old)
     again = host.restart(anew)
     names = ", ".join(changed) or "hosts"
-    back = "The old options are back" if old.options is not None else "There was no earlier file, and there is none again"
+    back = "The old options were restored" if old.options is not None else "There was no earlier file, so the new one was removed"
     if again is None:
         host.record(Read(old_options, old.drop_in))
         advice = f"{back} and the engine runs with {'them' if old.options is not None else 'none'}; correct {names} and run the task again"

@@ -40,7 +40,7 @@ UNIT_FOLDERS = (
 SETTLED = ("running", "exited", "dead", "failed", "auto-restart", "auto-restart-queued", "")
 # A command that neither starts nor stops an engine answers at once.
 QUICK = 30.0
-LOOK_AT_THE_LOG = "Look at 'journalctl -u docker' on this host"
+LOOK_AT_THE_LOG = "Check 'journalctl -u docker' on this host"
 
 
 class Files(NamedTuple):
@@ -104,7 +104,7 @@ class Host:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise could_not(f"read the file '{path}' of host '{self.name}'", str(error), "Put that right") from error
+            raise could_not(f"read the file '{path}' of host '{self.name}'", str(error), "Fix the cause") from error
 
     def changed_at(self, path: str) -> float | None:
         """When a file's content was changed; None where there is none."""

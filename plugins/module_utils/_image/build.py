@@ -22,7 +22,7 @@ OWN_VARIABLES = re.compile(r"(?:HOME|PATH|(?:DOCKER|BUILDX|LD)_.*)\Z")
 SHOWN_LINES = 40
 # "#6 1.234 " before a line of BuildKit's log.
 STEP = re.compile(r"^#\d+ (?:\d+\.\d+ )?")
-ADVICE = "Look at the end of its log"
+ADVICE = "Check the end of its log"
 
 # (command, environment, path of what it reads) -> (exit code, output)
 Run = Callable[["list[str]", "dict[str, str]", str], "tuple[int, str]"]
@@ -93,11 +93,11 @@ def builder(build: Build, docker: str | None) -> str | None:
         return docker
     if not build.buildkit:
         return None
-    cause = "its Dockerfile uses what only BuildKit understands, and "
+    cause = "its Dockerfile requires BuildKit, and "
     if docker and own:
-        raise build.error(f"{cause}docker's command needs {', '.join(own)} for itself", "Give these arguments other names")
+        raise build.error(f"{cause}the docker command reserves {', '.join(own)}", "Give these arguments other names")
     if docker:
-        raise build.error(f"{cause}that knows no network '{build.network}'", "Leave build.network out, or write the Dockerfile without")
+        raise build.error(f"{cause}BuildKit has no network '{build.network}'", "Remove build.network, or write the Dockerfile without")
     advice = "Install docker-buildx there (docker-buildx-plugin of Docker's own packages), or write the Dockerfile without"
     raise build.error(f"{cause}this host has no docker buildx", advice)
 
@@ -124,7 +124,7 @@ def with_buildkit(build: Build, docker: str, host: str, environment: dict[str, s
     if code:
         lines = [STEP.sub("", line) for line in output.splitlines() if line.strip()]
         causes = [line.partition("ERROR: ")[2] for line in lines if line.startswith("ERROR: ")]
-        raise build.error(causes[-1] if causes else f"docker buildx ended with code {code}", ADVICE, lines[-SHOWN_LINES:])
+        raise build.error(causes[-1] if causes else f"docker buildx exited with code {code}", ADVICE, lines[-SHOWN_LINES:])
 
 
 def with_engine(build: Build, api: Any) -> None:
@@ -164,7 +164,7 @@ def push(build: Build, api: Any) -> str:
     for item in answers(build, lambda: api.push(repository, tag=tag, stream=True, decode=True)):
         if item.get("error"):
             raise SwarmError(
-                f"Could not push image '{build.image}': {str(item['error']).rstrip('.')}. Look at the registry, or log in there."
+                f"Could not push image '{build.image}': {str(item['error']).rstrip('.')}. Check the registry, or log in to it."
             )
         digest = (item.get("aux") or {}).get("Digest", digest)
     return digest
@@ -178,4 +178,4 @@ def answers(build: Build, ask: Callable[[], Iterable[dict[str, Any]]]) -> Iterat
     try:
         yield from ask()
     except (DockerException, RequestException) as error:
-        raise build.error(str(getattr(error, "explanation", None) or error), "Look at the engine's log on this host") from error
+        raise build.error(str(getattr(error, "explanation", None) or error), "Check the engine's log on this host") from error

@@ -143,7 +143,7 @@ class Rollout:
             failed[name] = f"{seen} after {stopwatch.limit:g} s" + (f" ({trouble})" if trouble else "")
         if failed:
             causes = "; ".join(observer.explain(name, cause) for name, cause in sorted(failed.items()))
-            advice = "Correct it and run again" + (", or give a longer wait_timeout" if observer.open else "")
+            advice = "Correct it and run again" + (", or increase wait_timeout" if observer.open else "")
             raise could_not(f"deploy stack '{self.request.name}'", causes, advice)
         self.services = {name: observer.healths[name].text for name in sorted(names)}
         return True
@@ -195,7 +195,7 @@ class Observer:
     def _evaluate(self, name: str, tasks: list[dict[str, Any]], asked: float) -> Health | None:
         service, checkpoint = self.services.get(name), self._checkpoint
         if service is None:
-            return Health(False, "somebody has removed it meanwhile")
+            return Health(False, "it was removed meanwhile")
         own = [task for task in tasks if task["ServiceID"] == service["ID"]]
         failures = 0 if checkpoint.failure else self._request.max_failures
         action, stable_for = checkpoint.action(name), self._request.stable_for
@@ -300,7 +300,7 @@ def circle(depends_on: dict[str, list[str]]) -> list[str]:
 def circles(request: Request) -> list[str]:
     """Services that wait for each other."""
     found = circle(request.depends_on)
-    return [f"depends_on leads from service '{found[0]}' back to it by way of {', '.join(found[1:]) or 'itself'}"] if found else []
+    return [f"depends_on of service '{found[0]}' is circular by way of {', '.join(found[1:]) or 'itself'}"] if found else []
 
 
 def current_tasks(client: Client, stack: str) -> list[dict[str, Any]]:

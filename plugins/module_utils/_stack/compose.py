@@ -205,13 +205,13 @@ def deploy(handle: Callable[..., Any], request: Request, sources: Sources) -> li
         except subprocess.TimeoutExpired:
             raise could_not(
                 f"deploy stack '{request.name}'",
-                f"the docker command has not ended within {timeout:g} s",
-                "Look whether the engine and the registries of the images answer, or give a longer wait_timeout",
+                f"the docker command did not finish within {timeout:g} s",
+                "Check whether the engine and the registries of the images answer, or increase wait_timeout",
             ) from None
     said = redact(spoken(sources.as_the_user_knows_them(done.stderr.decode("utf-8", "replace"))), request.hidden)
     if done.returncode:
-        cause = "; ".join(said).replace(":; * ", ": ") or f"docker stack deploy ended with code {done.returncode}"
-        advice = "Correct the stack's definition, or what it relies on"
+        cause = "; ".join(said).replace(":; * ", ": ") or f"docker stack deploy exited with code {done.returncode}"
+        advice = "Correct the stack's definition, or its dependencies"
         raise could_not(f"deploy stack '{request.name}'", cause, NO_LEADER if passes(cause) else advice)
     return said
 

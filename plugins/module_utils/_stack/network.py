@@ -80,6 +80,6 @@ def plan(body: dict[str, Any], snapshot: Snapshot) -> Operation:
     shown = changed_paths(compose_form(before), compose_form(after)) or drift
     operation.problem = (
         f"network '{name}' exists and differs ({', '.join(shown)}), and docker "
-        "never changes an existing network (remove the stack first, or give the network as it is)"
+        "never changes an existing network (remove the stack first, or define the network as it is)"
     )
     return operation

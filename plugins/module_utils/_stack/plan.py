@@ -355,4 +355,4 @@ def unresolved(images: dict[str, str], registry_unreachable: str) -> list[str]:
     """
     if registry_unreachable == "keep":
         return []
-    return [f"the registry did not tell the digest of image '{image}' ({cause})" for image, cause in sorted(images.items())]
+    return [f"the registry did not return the digest of image '{image}' ({cause})" for image, cause in sorted(images.items())]

@@ -170,7 +170,7 @@ class Removal:
             raise could_not(
                 f"remove stack '{self.stack}' within {self.stopwatch.limit:g} s",
                 cause,
-                "Look at the nodes that the tasks are on, or give a longer wait_timeout",
+                "Check the nodes that the tasks are on, or increase wait_timeout",
             )
         self.progress = [cause]
 

@@ -165,7 +165,7 @@ def way_back(release: dict[str, Any], snapshot: Snapshot, stack: str, keep_repli
             gone.append("its former mode, which cannot be changed")
         if gone and operation.action != "unchanged":
             operation.action = "impossible"
-            operation.problem = f"service '{name}' needs {', '.join(gone)}, which is gone"
+            operation.problem = f"service '{name}' needs {', '.join(gone)}, which no longer exists"
         operation.path = f"/services/{operation.object_id}/update" if live else "/services/create"
         operation.query = {"registryAuthFrom": "spec"} if live else {}
         operations.append(operation)

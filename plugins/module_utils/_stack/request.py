@@ -126,12 +126,12 @@ class Request:
         if self.refresh_registry_auth and not (self.with_registry_auth or self.registry_logins):
             raise could_not(deploy, "there is no login to send", "Give with_registry_auth or registry_logins")
         if self.rollback and not self.wait:
-            raise could_not(deploy, "nobody waits to see it fail", "Leave out either rollback or wait: false")
+            raise could_not(deploy, "rollback requires waiting for the result", "Leave out either rollback or wait: false")
         if self.state == "rolled_back" and not self.wait:
-            cause = "what the release does not have is removed only when the others run, and nobody waits for them"
+            cause = "services that the release does not contain are removed only after waiting for the others"
             raise could_not(roll_back, cause, "Leave out wait: false")
         if self.prune and not self.wait:
-            cause = "prune removes services only when the others run, and nobody waits for them"
+            cause = "prune removes services only after waiting for the others"
             raise could_not(deploy, cause, "Leave out either prune or wait: false")
 
 

@@ -33,7 +33,7 @@ MEBIBYTE = 2**20
 # Of an environment variable that a service takes away from its image.
 UNSET = "(unset)"
 UNKNOWN = (None, "", "unknown")
-NO_DIGEST = "The registry did not tell the digest of image"
+NO_DIGEST = "The registry did not return the digest of image"
 # The Engine's key -> the key in a Compose file; the values are the same. First those of a container.
 CONTAINER = {
     "Image": "image",

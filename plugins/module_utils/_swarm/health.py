@@ -66,7 +66,7 @@ def spare_problem(view: View, name: str, node_id: str, members: dict[str, str]) 
     missed = sorted(title for member, title in members.items() if member != node_id and member in away)
     if missed:
         cause = f"{', '.join(missed)} should be Ready before it and is not"
-        return f"{refusal}: {cause}. Look into the log there ('journalctl -u docker') and run again."
+        return f"{refusal}: {cause}. Check the log there ('journalctl -u docker') and run again."
     lost = quorum.absence_refusal(quorum.described_members(view["nodes"]), node_id)
     return f"{refusal}: {lost[0]}. {lost[1]} and run again, {OVERRIDE}." if lost else None
 
@@ -86,8 +86,8 @@ def leaving_problem(view: View, leaving: list[str]) -> str | None:
         return None
     names = {node["id"]: node["hostname"] for node in nodes}
     return (
-        f"Could not take '{names[refused[0]]}' out of the swarm: {refused[1]}, and {', '.join(sorted(stay))} would stay in it. "
-        "Take all of its nodes out in one run, or promote others first."
+        f"Could not take '{names[refused[0]]}' out of the swarm: {refused[1]}, and {', '.join(sorted(stay))} would remain in it. "
+        "Remove all of its nodes in one run, or promote others first."
     )
 
 

@@ -76,8 +76,8 @@ def join(client: Client, params: dict[str, Any], action: str) -> str:
         reasons.append(f"{address} ({(reason or 'no reason given').strip().rstrip('.')})")
     raise could_not(
         action,
-        f"no manager let it in: {', '.join(reasons)}",
-        "Check that the managers run, that port 2377 is open and the token fresh",
+        f"no manager accepted it: {', '.join(reasons)}",
+        "Check that the managers run, that port 2377 is open and the token valid",
     )
 
 
@@ -97,7 +97,7 @@ def finished(client: Client, params: dict[str, Any], info: dict[str, Any], actio
         wait_until(client.info, lambda now: now["Swarm"]["LocalNodeState"] == "active", "see this host active in the swarm", limit)
     except SwarmError:
         if certificate.role == "manager":
-            cause = f"it has a manager's certificate since, and is not active within {limit} s"
+            cause = f"it has received a manager's certificate, but was not active within {limit} s"
             advice = "Run again when it is active, or remove its node on a manager and let it leave with apiary.swarm.swarm_leave"
             raise could_not(action, cause, advice) from None
         return False

@@ -77,12 +77,12 @@ def node_entries(entries: list[Any] | None, keys: Iterable[str], action: str) ->
         if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not item["name"].strip():
             raise could_not(
                 f"{action} {json.dumps(entry)}",
-                "it names no node",
+                "it does not identify a node",
                 "Write a NodeID, hostname or address, or a dictionary with 'name'",
             )
         unknown = sorted(set(item) - set(known))
         if unknown:
-            raise could_not(f"{action} '{item['name']}'", f"'{unknown[0]}' is no option of a node", f"Use only {', '.join(known)}")
+            raise could_not(f"{action} '{item['name']}'", f"'{unknown[0]}' is not an option of a node", f"Use only {', '.join(known)}")
         result.append(dict(item))
     return result
 

@@ -189,7 +189,7 @@ def compare_addresses(
         default_port = listen_port if option == "advertise_addr" else values.SWARM_PORT
         wanted, actual = values.split_address(option, text, default_port), known[option]
         if not actual:
-            warnings.append(f"Option '{option}' was not compared: the engine's swarm folder cannot be read by this user.")
+            warnings.append(f"Option '{option}' was not compared: the engine's swarm directory cannot be read by this user.")
             continue
         host, port = values.split_address(option, actual)
         wanted_host = wanted[0] if values.is_ip(wanted[0]) else address_of(wanted[0]) or wanted[0]
@@ -223,7 +223,7 @@ def wait_until_empty(client: Client, node_id: str, title: str, timeout: float) -
         lambda tasks: not tasks,
         f"empty node '{title}'",
         timeout,
-        "Look at the stop grace period of the services, or give a longer wait_timeout",
+        "Check the stop grace period of the services, or increase wait_timeout",
         explain,
     )
 

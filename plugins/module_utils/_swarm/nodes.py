@@ -105,7 +105,7 @@ def check_promotions(context: Context, after: dict[str, Any]) -> None:
             raise could_not(
                 f"promote node '{context.title[key]}'",
                 f"it is {lookup.node_state(node)}",
-                "Bring it back first; look at the engine on that node",
+                "Bring it back first; check the engine on that node",
             )
 
 
@@ -154,7 +154,7 @@ def wait_for_nodes(client: Client, params: Params, context: Context, after: dict
                 node_ready,
                 f"see node '{context.title[node_id]}' ready",
                 params["wait_timeout"],
-                "Look at the engine on that node",
+                "Check the engine on that node",
                 lambda node: f"it is {lookup.node_state(node)}",
             )
 

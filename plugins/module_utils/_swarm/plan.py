@@ -77,7 +77,7 @@ def plan(hosts: Hosts, managers: list[str], can_unlock: bool = False) -> Section
     variables = hosts[control]["roles"]
     changes = [Change(name, "manager", "unlock", "its engine has restarted") for name in locked]
     if locked and not order:
-        return Section([], ["What else there is to do is planned when managers are unlocked."], changes, {**data, "control": None})
+        return Section([], ["All other changes are planned after managers are unlocked."], changes, {**data, "control": None})
     try:
         changes += swarm_changes(control, hosts[control]["look"], variables, bool(order))
     except SwarmError as error:
@@ -86,7 +86,7 @@ def plan(hosts: Hosts, managers: list[str], can_unlock: bool = False) -> Section
     data["exclusive"] = bool(variables.get("cluster_labels_exclusive"))
     problems += former_problems(nodes, former)
     known = {node["id"]: node for node in nodes}
-    changes += [Change(SWARM, "node", "remove", f"{named(known[key])}: host '{name}' joins anew") for key, name in former.items()]
+    changes += [Change(SWARM, "node", "remove", f"{named(known[key])}: host '{name}' joins again") for key, name in former.items()]
     for name in joining:
         state = "" if looks[name]["state"] == "inactive" else f" (its last join is '{looks[name]['state']}')"
         changes.append(Change(name, "node", "join", f"as {roles[name]}{state}"))
@@ -177,13 +177,13 @@ def problems_without_control(looks: dict[str, Membership], here: list[str], mana
             problems.append(
                 f"Could not use the swarm of '{host}': none of the managers asked is in control of it "
                 f"({swarm['error'] or 'no manager answers'}). Bring its managers back until a majority runs, "
-                "or take this host out of that swarm."
+                "or remove this host from that swarm."
             )
     silent = [name for name in managers if name not in here]
     if silent and not problems:
         problems.append(
-            f"Could not initialise the swarm: {', '.join(silent)} did not answer and may hold one. "
-            "Bring every manager up for the first run, or take it out of the inventory."
+            f"Could not initialise the swarm: {', '.join(silent)} did not answer and may be in one. "
+            "Bring every manager up for the first run, or remove it from the inventory."
         )
     return problems
 
@@ -197,7 +197,7 @@ def problems_in_swarm(looks: dict[str, Membership], info: Membership) -> list[st
         elif swarm["cluster_id"] and swarm["cluster_id"] != info["cluster_id"]:
             problems.append(
                 f"Could not use host '{host}': it is in another swarm ({swarm['cluster_id']}). "
-                "Take it out of that one first, with apiary.swarm.swarm_leave."
+                "Remove it from that one first, with apiary.swarm.swarm_leave."
             )
     return problems
 

@@ -30,18 +30,18 @@ def inventory_problems(
     """
     problems = []
     if not managers:
-        problems.append("Could not use the inventory: it has no manager. Put an odd number of hosts into the group swarm_managers.")
+        problems.append("Could not use the inventory: it has no manager. Add an odd number of hosts to the group swarm_managers.")
     elif len(managers) % 2 == 0 and not allow_even_managers:
         problems.append(
-            f"Could not use the inventory: {len(managers)} managers survive no more failures than {len(managers) - 1}. "
+            f"Could not use the inventory: {len(managers)} managers tolerate no more failures than {len(managers) - 1}. "
             "Use an odd number in the group swarm_managers, or set preflight_allow_even_managers to true."
         )
     for name in sorted(set(managers) & set(workers)):
-        problems.append(f"Could not use host '{name}': it is in swarm_managers and in swarm_workers. Leave it in one of the two groups.")
+        problems.append(f"Could not use host '{name}': it is in swarm_managers and in swarm_workers. Keep it in one of them.")
     for name in sorted(groups):
         if is_misspelt(name):
             problems.append(
-                f"Could not use group '{name}': no play knows it. Correct its name; the groups are swarm_managers and swarm_workers."
+                f"Could not use group '{name}': no play uses it. Correct its name; the groups are swarm_managers and swarm_workers."
             )
     count = Counter(address for address in addresses.values() if address)
     for address in sorted(address for address, uses in count.items() if uses > 1):

@@ -13,7 +13,7 @@ from ansible_collections.apiary.swarm.plugins.module_utils._core import values
 from ansible_collections.apiary.swarm.plugins.module_utils._core.errors import could_not
 
 ADDRESSES = ("advertise_addr", "listen_addr", "data_path_addr")
-CANNOT_CHANGE = "Take the option away; a different value takes a new swarm"
+CANNOT_CHANGE = "Remove the option; a different value requires a new swarm"
 INIT_ONLY = (*ADDRESSES, "data_path_port", "default_addr_pool", "default_addr_pool_mask_length", "availability")
 
 
@@ -48,7 +48,7 @@ def wanted_at_init(params: dict[str, Any]) -> dict[str, Any]:
     if "default_addr_pool_mask_length" in wanted and "default_addr_pool" not in wanted:
         raise could_not(
             f"use the mask length '{wanted['default_addr_pool_mask_length']}' of option 'default_addr_pool_mask_length'",
-            "the engine takes it only together with default_addr_pool",
+            "the engine accepts it only together with default_addr_pool",
             "Give default_addr_pool, too",
         )
     if "default_addr_pool" in wanted:
@@ -112,7 +112,7 @@ def address_pools(pools: list[str], mask_length: int) -> list[str]:
                 raise could_not(
                     f"use the address pool '{pool}' of option '{option}'",
                     f"it overlaps '{other}'",
-                    "Give pools that are disjoint",
+                    "Give disjoint pools",
                 )
         networks.append(network)
     return [str(network) for network in networks]

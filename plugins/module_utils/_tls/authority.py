@@ -86,20 +86,20 @@ def directory_problem(given: str, folder: dict[str, Any]) -> str:
     path = folder["path"]
     if not given:
         return (
-            "Could not choose a folder for the CA: tls_directory is empty, and this inventory lies in no folder beside which it could be. "
+            "Could not choose a directory for the CA: tls_directory is empty, and this inventory is not in a directory. "
             "Set tls_directory to an absolute path on the controller."
         )
     if not path.startswith("/"):
         return (
-            f"Could not use tls_directory '{given}': it is relative, so it would be another folder wherever Ansible is started. "
+            f"Could not use tls_directory '{given}': it is relative, so it would depend on where Ansible is started. "
             "Set it to an absolute path on the controller."
         )
     if folder["error"]:
         return f"Could not use tls_directory '{path}': {folder['error']}. Correct its path or its permissions."
     if folder["type"] not in ("directory", ABSENT):
-        return f"Could not use tls_directory '{path}': it is no folder. Correct it."
+        return f"Could not use tls_directory '{path}': it is not a directory. Correct it."
     if folder["type"] == "directory" and not folder["readable"]:
-        return f"Could not use tls_directory '{path}': you may not read it. Correct its permissions, or run as its owner."
+        return f"Could not use tls_directory '{path}': you have no permission to read it. Correct its permissions, or run as its owner."
     return ""
 
 
@@ -126,8 +126,8 @@ def named_authorities(settings: dict[str, Any]) -> list[CA]:
 def successor(ca: CA) -> str:
     """How to go on where a CA ends."""
     if ca.given:
-        return "Hand in a new CA, and name this one in tls_trusted_cas."
-    return "Set tls_ca to a new name and name this CA in tls_trusted_cas; a new one is made."
+        return "Use a new CA, and add this one to tls_trusted_cas."
+    return "Set tls_ca to a new name and add this CA to tls_trusted_cas; a new one is created."
 
 
 def read_certificates(controller: dict[str, Any], path: str) -> list[x509.Certificate]:
@@ -144,12 +144,12 @@ def read_certificates(controller: dict[str, Any], path: str) -> list[x509.Certif
 def making_problem(ca: CA, controller: dict[str, Any], limited: str) -> str:
     """Why a CA cannot be made; empty where it can. A key without a certificate is what an interrupted run leaves."""
     if limited:
-        return f"Could not make CA '{ca.name}': this run is limited to {limited}, and a CA is one for all hosts. Run again without --limit."
+        return f"Could not create CA '{ca.name}': this run is limited to {limited}, and all hosts share one CA. Run again without --limit."
     if controller["passphrase"] != "long":
         short = controller["passphrase"] == "short"
         cause = f"tls_ca_passphrase is shorter than {MIN_PASSPHRASE} characters" if short else "tls_ca_passphrase is not set"
         return (
-            f"Could not make CA '{ca.name}': {cause}. "
+            f"Could not create CA '{ca.name}': {cause}. "
             f"Set it to at least {MIN_PASSPHRASE} characters, from a vault; the CA's key is encrypted with it."
         )
     key = controller["keys"][ca.key_path]
@@ -161,20 +161,20 @@ def signing_problem(ca: CA, controller: dict[str, Any], certificate: x509.Certif
     key = controller["keys"][ca.key_path]
     if not ca.given and key["type"] == ABSENT:
         return (
-            f"Could not use CA '{ca.name}': '{ca.cert_path}' is there without its key '{ca.key_path}'. "
-            "Put the key beside it, or take the certificate away for a new CA."
+            f"Could not use CA '{ca.name}': '{ca.cert_path}' exists without its key '{ca.key_path}'. "
+            "Put the key beside it, or remove the certificate to create a new CA."
         )
     if key["error"]:
         return f"Could not use CA key '{ca.key_path}': {key['error']}"
     if parse_public_key(key["public_key"]) != spki(certificate.public_key()):
-        return f"Could not use CA '{ca.cert_path}': the key '{ca.key_path}' belongs to another certificate. Put both of one CA there."
+        return f"Could not use CA '{ca.cert_path}': the key '{ca.key_path}' belongs to another certificate. Use those of one CA."
     if certificate.not_valid_before_utc > now:
         return (
             f"Could not use CA '{ca.cert_path}': it is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. "
             "Set this machine's clock, or wait."
         )
     if certificate.not_valid_after_utc <= now:
-        return f"Could not use CA '{ca.cert_path}': it ended on {certificate.not_valid_after_utc:%Y-%m-%d}. {successor(ca)}"
+        return f"Could not use CA '{ca.cert_path}': it expired on {certificate.not_valid_after_utc:%Y-%m-%d}. {successor(ca)}"
     return ""
 
 
@@ -228,10 +228,10 @@ def authority(controller: dict[str, Any], limited: str, now: datetime) -> Author
 def end_of(ca: CA, ends: datetime, settings: dict[str, Any], now: datetime) -> tuple[str, str]:
     """(why nothing may be issued any more by the CA that signs, what a person should know of its end); empty where there is nothing."""
     if ends - now <= timedelta(days=settings["renew_before"]):
-        when = f"it ends on {ends:%Y-%m-%d}, and what it signs would end within tls_renew_before ({settings['renew_before']} days)"
+        when = f"it expires on {ends:%Y-%m-%d}, and what it signs would end within tls_renew_before ({settings['renew_before']} days)"
         return (
             f"Could not use CA '{ca.cert_path}': {when}. {successor(ca)}",
-            f"CA '{ca.cert_path}' ends on {ends:%Y-%m-%d}, and all that it has signed with it. Name its successor in tls_trusted_cas now.",
+            f"CA '{ca.cert_path}' ends on {ends:%Y-%m-%d}, with all that it has signed. Add its successor to tls_trusted_cas now.",
         )
     if ends < now + timedelta(days=settings["days"]):
         days = f"before tls_days ({settings['days']} days) are over"

@@ -21,7 +21,7 @@ except ImportError:
 else:
     CRYPTOGRAPHY = True
 
-NO_CRYPTOGRAPHY = "Could not read certificates: Ansible's Python on the controller has no library cryptography. Install it beside Ansible."
+NO_CRYPTOGRAPHY = "Could not read certificates: Ansible's Python on the controller lacks the library cryptography. Install it there."
 
 # Object identifiers of extended key usages.
 PURPOSES = {"serverAuth": "1.3.6.1.5.5.7.3.1", "clientAuth": "1.3.6.1.5.5.7.3.2"}
@@ -166,7 +166,7 @@ def why_renew(
     if key and key != spki(certificate.public_key()):
         return "it belongs to another key"
     if not issued_by(certificate, signer):
-        return "it is of another CA"
+        return "it is from another CA"
     usage = [purpose.dotted_string for purpose in extension(certificate, x509.ExtendedKeyUsage) or []]
     for purpose in purposes:
         if PURPOSES[purpose] not in usage:
@@ -179,7 +179,7 @@ def why_renew(
     ends = certificate.not_valid_after_utc
     # What ends together with its CA would not last longer if it were issued again.
     if ends - moment <= timedelta(days=renew_before) and (ends <= moment or asn1_time(ends) < not_after):
-        return f"it ends on {ends:%Y-%m-%d}"
+        return f"it expires on {ends:%Y-%m-%d}"
     return ""
 
 
@@ -209,7 +209,7 @@ def alternative_name(word: str) -> str:
     if "/" in name:
         raise ValueError("it is a network or a path")
     if ":" in name:
-        raise ValueError("it has a port, or is no address")
+        raise ValueError("it has a port, or is not an address")
     if INTERFACE.match(name):
         raise ValueError("it is a network interface")
     labels = name.lower().split(".")

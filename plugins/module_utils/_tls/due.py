@@ -159,7 +159,7 @@ def directory_problems(hosts: Hosts) -> list[str]:
     if len(places) < 2:
         return []
     return [
-        f"Could not choose a folder for the CA: tls_directory is '{places[0]}' for one host and '{places[1]}' for another. "
+        f"Could not choose a directory for the CA: tls_directory is '{places[0]}' for one host and '{places[1]}' for another. "
         "Set tls_directory to one absolute path for all hosts."
     ]
 
@@ -184,7 +184,7 @@ def certificates_of(name: str, host: Any) -> tuple[list[dict[str, Any]], list[st
         if variables.get("tls_registry_directory") == variables.get("tls_host_directory"):
             problems.append(
                 f"Could not certify the registry of host '{name}': tls_registry_directory and tls_host_directory are the same "
-                f"('{variables.get('tls_host_directory')}'). Give each a folder of its own."
+                f"('{variables.get('tls_host_directory')}'). Use a separate directory for each."
             )
     found = []
     wrong: dict[str, str] = {}
@@ -192,7 +192,7 @@ def certificates_of(name: str, host: Any) -> tuple[list[dict[str, Any]], list[st
         directory = variables.get(f"tls_{kind}_directory")
         if not str(directory).startswith("/"):
             problems.append(
-                f"Could not use tls_{kind}_directory '{directory}' of host '{name}': it is not an absolute path. Write it from '/' on."
+                f"Could not use tls_{kind}_directory '{directory}' of host '{name}': it is not an absolute path. Begin it with '/'."
             )
         names, causes = alternative_names(given, [word for word in optional if word is not None])
         wrong.update(causes)
@@ -217,7 +217,7 @@ def host_due(
     files = {path: file for path, file in described.items() if file["type"] == "file"}
     due: dict[str, Any] = {"library": "", "folders": [], "write": [], "issue": [], "modes": []}
     if hidden:
-        return due, [f"Could not read file '{hidden[0]}' of host '{name}': Ansible's user there may not. Set become for this host."], []
+        return due, [f"Could not read file '{hidden[0]}' of host '{name}': Ansible's user has no permission. Set become for this host."], []
     problems: list[str] = []
     changes: list[Change] = []
     for one in wanted:
@@ -226,13 +226,13 @@ def host_due(
         key = parse_public_key((files.get(f"{one['directory']}/key.pem") or {}).get("public_key"))
         if certificate and locked_out(certificate, ca, now):
             problems.append(
-                f"Could not replace certificate '{path}' of host '{name}': it is of another CA ({certificate.issuer.rfc4514_string()}), "
-                "and whoever trusts only that one would be locked out. Name that CA in tls_trusted_cas until every host and client "
-                "has a new certificate, or take the file away."
+                f"Could not replace certificate '{path}' of host '{name}': it is from another CA ({certificate.issuer.rfc4514_string()}), "
+                "and whoever trusts only that one would be locked out. Add that CA to tls_trusted_cas until every host and client "
+                "has a new certificate, or remove the file."
             )
         elif left_out and certificate and certificate.not_valid_after_utc > now and not issued_by(certificate, ca.signer):
             problems.append(
-                f"Could not change the CA of host '{name}': this run {left_out}, and who is left out would not trust the new one. "
+                f"Could not change the CA of host '{name}': this run {left_out}, and excluded hosts would not trust the new one. "
                 "Run again with all hosts."
             )
         why = why_renew(certificate, key, ca.signer, one["purposes"], one["names"], ca.renew_before, ca.not_after, now)
@@ -250,8 +250,8 @@ def host_due(
         gone = dropped(file, pems, now) if left_out else []
         if gone:
             problems.append(
-                f"Could not take CA '{gone[0]}' from '{path}' of host '{name}': this run {left_out}, and who is left out may have a "
-                "certificate of it. Run again with all hosts."
+                f"Could not remove CA '{gone[0]}' from '{path}' of host '{name}': this run {left_out}, and excluded hosts may have "
+                "certificates of it. Run again with all hosts."
             )
     written = written_files(due)
     for path, file in files.items():
@@ -268,7 +268,7 @@ def host_due(
         early.insert(0, Change(name, "packages", "install", LIBRARY))
         if family not in FAMILIES:
             problems.append(
-                f"Could not make a certificate for host '{name}': its Python has no library cryptography, and for its system family "
+                f"Could not create a certificate for host '{name}': its Python lacks the library cryptography, and for its system family "
                 f"({family}) its package is not known. Install the library there."
             )
     return due, problems, early + trusting + changes
@@ -306,23 +306,23 @@ def client_due(
     files = controller["files"]
     for path in (trust, cert, key, *([env] if settings["endpoints"] else [])):
         if files[path]["type"] == "other":
-            raise Unusable(f"Could not read file '{path}': {files[path]['error']}. Correct its permissions, or take it away.")
+            raise Unusable(f"Could not read file '{path}': {files[path]['error']}. Correct its permissions, or remove it.")
     certificate, public_key = first_certificate(files[cert]), parse_public_key(files[key]["public_key"])
     if certificate and locked_out(certificate, ca, now):
         problems.append(
-            f"Could not replace the certificate of client '{name}': it is of another CA ({certificate.issuer.rfc4514_string()}), and "
-            "hosts would no longer let it in. Name that CA in tls_trusted_cas until every host and client has a new certificate, "
+            f"Could not replace the certificate of client '{name}': it is from another CA ({certificate.issuer.rfc4514_string()}), and "
+            "hosts would no longer let it in. Add that CA to tls_trusted_cas until every host and client has a new certificate, "
             f"or take the file '{cert}' away."
         )
     elif left_out and certificate and certificate.not_valid_after_utc > now and not issued_by(certificate, ca.signer):
         problems.append(
-            f"Could not change the CA of client '{name}': this run {left_out}, and who is left out may not trust the new one. "
+            f"Could not change the CA of client '{name}': this run {left_out}, and excluded hosts may not trust the new one. "
             "Run again with all hosts."
         )
     gone = dropped(files[trust], ca.clients, now) if left_out else []
     if gone:
         problems.append(
-            f"Could not take CA '{gone[0]}' from client '{name}': this run {left_out}, and who is left out may have a certificate of it. "
+            f"Could not remove CA '{gone[0]}' from client '{name}': this run {left_out}, and excluded hosts may have certificates of it. "
             "Run again with all hosts."
         )
     due["folders"] = [{"path": directory, "mode": "0700"}] if files[directory]["type"] != "directory" else []
@@ -331,7 +331,7 @@ def client_due(
         changes.append(trust_change(CONTROLLER, subject, trust, files[trust], ca.clients, ca))
     why = why_renew(certificate, public_key, ca.signer, CLIENT, [], ca.renew_before, ca.not_after, now)
     if certificate and not why and common_name(certificate) != name:
-        why = "it is of another name"
+        why = "it is for another name"
     if why:
         make_key = public_key is None
         due["issue"].append({"directory": directory, "names": [], "purposes": CLIENT, "make_key": make_key, "common_name": name})

@@ -36,7 +36,7 @@ def text(value: Any) -> str:
     :raises ValueError: it is none; the text says why.
     """
     if isinstance(value, (bool, dict, list, tuple)):
-        raise ValueError("it is no text")
+        raise ValueError("it is not a string")
     return "" if value is None else str(value)
 
 
@@ -54,7 +54,7 @@ def texts(value: Any, variable: str) -> tuple[list[str], list[str]]:
         try:
             words.append(text(word))
         except ValueError as cause:
-            problems.append(f"Could not use {variable} '{word}': {cause}. Put one word into quotes.")
+            problems.append(f"Could not use {variable} '{word}': {cause}. Write one string in quotes.")
     return words, problems
 
 
@@ -75,7 +75,7 @@ def settings_of(variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         try:
             settings[name] = text(value)
         except ValueError as cause:
-            problems.append(f"Could not use tls_{name} '{value}': {cause}. Put one word into quotes.")
+            problems.append(f"Could not use tls_{name} '{value}': {cause}. Write one string in quotes.")
     for name, default in NUMBERS.items():
         value = variables.get(f"tls_{name}", default)
         try:
@@ -83,7 +83,7 @@ def settings_of(variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         except ValueError:
             settings[name] = 0
         if not 1 <= settings[name] <= MAX_DAYS:
-            problems.append(f"Could not use tls_{name} '{value}': it is no number of days between 1 and {MAX_DAYS}. Correct it.")
+            problems.append(f"Could not use tls_{name} '{value}': it is not a number of days between 1 and {MAX_DAYS}. Correct it.")
     settings["trusted_cas"], wrong = texts(variables.get("tls_trusted_cas"), "tls_trusted_cas")
     problems += wrong
     return settings, problems or setting_problems(settings)
@@ -101,10 +101,10 @@ def setting_problems(settings: dict[str, Any]) -> list[str]:
         there, missing = ("ca_cert", "ca_key") if settings["ca_cert"] else ("ca_key", "ca_cert")
         problems.append(
             f"Could not use the external CA '{settings[there]}': tls_{there} is set and tls_{missing} is not. "
-            "Set both, or neither for a CA that is made here."
+            "Set both, or neither for a CA that the role creates."
         )
     elif not settings["ca_cert"] and not FILE_NAME.match(settings["ca"]):
-        problems.append(f"Could not use CA '{settings['ca']}': that is no name for a file. Use up to 40 letters, digits, '.', '_' and '-'.")
+        problems.append(f"Could not use CA '{settings['ca']}': that is not a file name. Use up to 40 letters, digits, '.', '_' and '-'.")
     problems += [
         f"Could not trust CA '{name}': that is neither a path nor the name of a CA. Give its path, or its name as in tls_ca."
         for name in settings["trusted_cas"]
@@ -124,13 +124,13 @@ def client_settings(variables: dict[str, Any], served: bool) -> tuple[dict[str, 
     port = variables.get("tls_port", 2376)
     problems = wrong_names + wrong_endpoints
     problems += [
-        f"Could not make client '{name}': that is no name for a folder and a Docker context. Use 2 to 40 letters, digits, '.', '_', '+' "
+        f"Could not create client '{name}': that cannot name a directory and a Docker context. Use 2 to 40 letters, digits, '.', '_', '+' "
         "and '-', but not 'default'."
         for name in names
         if not CLIENT.match(name)
     ]
     problems += [
-        f"Could not make client '{name}': tls_clients has it {uses} times. Leave it there once."
+        f"Could not create client '{name}': tls_clients has it {uses} times. List it once."
         for name, uses in Counter(names).items()
         if uses > 1
     ]
@@ -140,7 +140,7 @@ def client_settings(variables: dict[str, Any], served: bool) -> tuple[dict[str, 
         except ValueError as cause:
             problems.append(f"Could not use endpoint '{endpoint}': {cause}. Put names or addresses of managers into tls_endpoints.")
     if not str(port).isdigit() or not 1 <= int(port) <= 65535:
-        problems.append(f"Could not use tls_port '{port}': it is no port. Set it to a number between 1 and 65535.")
+        problems.append(f"Could not use tls_port '{port}': it is not a port number. Set it to a number between 1 and 65535.")
         port = 0
     return {"names": names, "endpoints": endpoints, "port": int(port)}, problems
 

@@ -56,7 +56,7 @@ def test_invalid_file_is_an_error_unless_it_is_replaced(host: Machine) -> None:
     before = host.snapshot()
     for check in (True, False):
         with pytest.raises(
-            SwarmError, match="^Could not set the daemon options of 'host1': the file '/etc/docker/daemon.json' is no valid"
+            SwarmError, match="^Could not set the daemon options of 'host1': the file '/etc/docker/daemon.json' is not valid"
         ):
             run(host, {"debug": True}, check=check)
     assert host.snapshot() == before
@@ -87,7 +87,7 @@ def test_bad_options_are_refused_before_anything_is_written(host: Machine, apply
             "Could not set daemon option 'debug' of host 'host1': it is a string and must be a boolean. "
             "Write true or false, without quotes. "
             "Could not set daemon option 'live-restore' of host 'host1': Swarm does not work with it. "
-            "Set it to false, or to null to take it out."
+            "Set it to false, or to null to remove it."
         )
     assert host.snapshot() == before
 
@@ -128,7 +128,7 @@ def test_engine_that_is_too_old_for_an_option_is_told(host: Machine, monkeypatch
     monkeypatch.setattr(host, "execute", lambda *_any: (0, "Docker version 26.1.5+dfsg1, build a72d7cd\n"))
     monkeypatch.setattr(host, "command", host.execute)
     before = host.snapshot()
-    with pytest.raises(SwarmError, match=r"'min-api-version' of host 'host1': the engine is 26\.1\.5, and the option came with 29\.0"):
+    with pytest.raises(SwarmError, match=r"'min-api-version' of host 'host1': the engine is 26\.1\.5, and the option was added in 29\.0"):
         run(host, {"min-api-version": "1.44"})
     assert host.snapshot() == before
 
@@ -140,7 +140,7 @@ def test_registries_on_loopback_stay_trusted(host: Machine) -> None:
 
 def test_only_root_may(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollout.os, "geteuid", lambda: 1000)
-    with pytest.raises(SwarmError, match=r"^Could not set the daemon options of 'host1': only root may. Run the task as root"):
+    with pytest.raises(SwarmError, match=r"^Could not set the daemon options of 'host1': it requires root. Run the task as root"):
         run(host, {})
 
 

@@ -165,9 +165,7 @@ def test_process_of_another_kind_is_no_engine(host: Machine) -> None:
 
 def test_engine_that_is_just_starting_is_waited_for(host: Machine) -> None:
     host.state = "start"
-    with pytest.raises(
-        SwarmError, match="^Could not see the engine of 'host1' settled within 5 s: its state is start. Look at 'journalctl"
-    ):
+    with pytest.raises(SwarmError, match="^Could not see the engine of 'host1' settled within 5 s: its state is start. Check 'journalctl"):
         run(host, {"debug": True}, apply="reload")
     assert run(host, {"debug": True})["pending"]
 
@@ -188,7 +186,7 @@ def test_engine_without_a_unit_is_not_restarted(host: Machine) -> None:
 
 def test_sdk_is_needed_only_where_the_engine_is_asked(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Client:
-        raise EngineMissing("Could not talk to the Docker Engine: the SDK is missing.", sdk=False)
+        raise EngineMissing("Could not connect to the Docker Engine: the SDK is missing.", sdk=False)
 
     monkeypatch.setattr(client, "HAS_SDK", False)
     host.connect = missing
@@ -256,7 +254,7 @@ def test_engine_that_does_not_start_gets_the_old_options_back(host: Machine) -> 
     assert str(caught.value) == (
         "Could not apply the daemon options of 'host1' (proxies, storage-driver): the engine did not start: "
         "failed to start daemon: no storage-driver secret0815. "
-        "The old options are back and the engine runs with them; correct proxies, storage-driver and run the task again."
+        "The old options were restored and the engine runs with them; correct proxies, storage-driver and run the task again."
     )
     assert host.options() == before == host.running
     restarts = [command for command in host.commands if "reset-failed" in command or "restart" in command]
@@ -282,7 +280,7 @@ def test_drop_in_comes_back_too(host: Machine) -> None:
 def test_what_comes_back_is_what_the_engine_ran_with_and_not_what_a_killed_run_left(host: Machine) -> None:
     host.dies_of = "storage-driver"
     run(host, {"storage-driver": "x"})
-    with pytest.raises(SwarmError, match="The old options are back and the engine runs with them"):
+    with pytest.raises(SwarmError, match="The old options were restored and the engine runs with them"):
         run(host, {"storage-driver": "x"}, apply="restart")
     assert host.options() == {"log-driver": "json-file"} == host.running
 
@@ -291,7 +289,7 @@ def test_first_start_that_fails_leaves_no_file(empty: Machine) -> None:
     empty.install()
     empty.dies_of = "storage-driver"
     with pytest.raises(
-        SwarmError, match="There was no earlier file, and there is none again and the engine runs with none; correct storage-d"
+        SwarmError, match="There was no earlier file, so the new one was removed and the engine runs with none; correct storage-d"
     ):
         run(empty, {"storage-driver": "x"}, apply="restart")
     assert empty.options() is None and empty.running == {}
@@ -300,7 +298,7 @@ def test_first_start_that_fails_leaves_no_file(empty: Machine) -> None:
 def test_engine_that_starts_with_neither_is_told(host: Machine) -> None:
     host.dies_of = "log-driver"
     with pytest.raises(
-        SwarmError, match="The old options are back, but the engine does not start with them either: failed to start.*journalctl"
+        SwarmError, match="The old options were restored, but the engine does not start with them either: failed to start.*journalctl"
     ):
         run(host, {"mtu": 1400}, apply="restart")
     assert host.options() == {"log-driver": "json-file"} and host.running is None
@@ -316,7 +314,7 @@ def test_engine_that_does_not_start_by_itself_has_nothing_to_go_back_to(host: Ma
 def test_reload_that_fails_gets_the_old_options_back(host: Machine) -> None:
     host.deaf_to = "default-runtime"
     with pytest.raises(
-        SwarmError, match=r"\(default-runtime\): the engine did not take them: no default-runtime. The old options are back"
+        SwarmError, match=r"\(default-runtime\): the engine rejected them: no default-runtime. The old options were restored"
     ):
         run(host, {"default-runtime": "x"}, apply="reload")
     assert host.options() == {"log-driver": "json-file"} == host.running
@@ -325,7 +323,7 @@ def test_reload_that_fails_gets_the_old_options_back(host: Machine) -> None:
 
 def test_reload_that_nobody_sees_fails_in_time(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "send", lambda pid, number: None)
-    with pytest.raises(SwarmError, match="did not take them: Could not see the options read within 5 s"):
+    with pytest.raises(SwarmError, match="rejected them: Could not see the options read within 5 s"):
         run(host, {"debug": True}, apply="reload")
     assert host.options() == {"log-driver": "json-file"}
 

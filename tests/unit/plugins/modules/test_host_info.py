@@ -28,7 +28,7 @@ def no_engine_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine of the machine that runs the tests is not asked."""
 
     def missing(_params: Any) -> None:
-        raise EngineMissing("Could not talk to the Docker Engine: there is no such socket.")
+        raise EngineMissing("Could not connect to the Docker Engine: there is no such socket.")
 
     monkeypatch.setattr(observe, "connect_for_reading", missing)
 
@@ -102,7 +102,7 @@ def test_a_stopped_engine_of_a_member_is_told_and_not_started(host: Machine, man
 
 def test_an_engine_that_may_not_be_asked_is_unknown(host: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_params: Any) -> None:
-        raise could_not("talk to the Docker Engine", "permission denied", "Run the task as root (become: true)")
+        raise could_not("connect to the Docker Engine", "permission denied", "Run the task as root (become: true)")
 
     monkeypatch.setattr(observe, "connect_for_reading", refuse)
     result = look(host)

@@ -153,7 +153,7 @@ def test_node_that_has_to_leave_by_itself_is_a_warning(manager: Engine, swarm: S
 
 def test_node_that_is_not_ready_is_waited_for(manager: Engine, swarm: Swarm) -> None:
     swarm.nodes["id-w1"]["Status"]["State"] = "down"
-    with pytest.raises(SwarmError, match="^Could not see node 'w1' ready within 3 s: it is down. Look at the engine on that node"):
+    with pytest.raises(SwarmError, match="^Could not see node 'w1' ready within 3 s: it is down. Check the engine on that node"):
         run_module(node, manager, {"nodes": ["w1"], "wait_timeout": 3})
     assert not run_module(node, manager, {"nodes": ["w1"], "wait": False})["changed"]
 
@@ -210,9 +210,9 @@ def test_conflict_is_read_again(manager: Engine, swarm: Swarm) -> None:
         ),
         (
             {"nodes": [{"name": "w1", "labels": {}}]},
-            "'labels' is no option of a node. Use only name, role, availability",
+            "'labels' is not an option of a node. Use only name, role, availability",
         ),
-        ({"nodes": [{"role": "worker"}]}, "names no node"),
+        ({"nodes": [{"role": "worker"}]}, "does not identify a node"),
         ({"nodes": ["w1", "10.0.0.4"], "role": "worker"}, "listed twice"),
         ({"nodes": ["twin"], "state": "absent"}, "^Could not remove node 'twin': 2 nodes have that name"),
         ({"nodes": ["w1"], "state": "absent", "role": "worker"}, "no meaning with state absent"),

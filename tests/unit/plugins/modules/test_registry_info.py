@@ -39,9 +39,9 @@ def test_nothing_is_asked_for_no_images() -> None:
     ("status", "headers", "words"),
     [
         (-1, {"msg": "Request failed: Connection refused"}, "does not answer (Request failed: Connection refused)"),
-        (500, {"msg": "HTTP Error 500: Internal Server Error"}, "answers neither yes nor no (HTTP Error 500: Internal Server Error)"),
-        (401, {}, "answers neither yes nor no (401)"),
-        (301, {}, "answers neither yes nor no (301)"),
+        (500, {"msg": "HTTP Error 500: Internal Server Error"}, "answers unexpectedly (HTTP Error 500: Internal Server Error)"),
+        (401, {}, "answers unexpectedly (401)"),
+        (301, {}, "answers unexpectedly (301)"),
     ],
 )
 def test_an_answer_that_is_neither_yes_nor_no_is_one_sentence(status: int, headers: dict[str, Any], words: str) -> None:

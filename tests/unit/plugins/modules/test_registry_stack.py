@@ -20,9 +20,9 @@ REGISTRY: dict[str, Any] = {name: option.get("default") for name, option in regi
 
 
 def test_a_bind_without_a_folder_and_a_port_that_is_none_are_refused() -> None:
-    with pytest.raises(SwarmError, match="storage of type bind needs a folder"):
+    with pytest.raises(SwarmError, match="storage of type bind requires a directory"):
         registry_stack.desired_stack({**REGISTRY, "storage": {"type": "bind", "source": None}})
-    with pytest.raises(SwarmError, match="70000 is no port"):
+    with pytest.raises(SwarmError, match="70000 is not a port"):
         registry_stack.desired_stack({**REGISTRY, "port": 70000})
 
 

@@ -191,7 +191,7 @@ def test_a_deployment_that_does_not_work_fails_with_the_reason_each_time(engine:
         with pytest.raises(SwarmError, match="service 'app_web': a task finds no node .*scheduling constraints not satisfied"):
             run(engine)
     engine.task_state, engine.task_error = "preparing", ""
-    with pytest.raises(SwarmError, match="after 20 s .*preparing for .* longer wait_timeout"):
+    with pytest.raises(SwarmError, match="after 20 s .*preparing for .* increase wait_timeout"):
         run(engine, wait_timeout=20)
     assert run(engine, wait=False)["services"] == {}
 
@@ -338,7 +338,7 @@ def test_managers_that_have_no_answer_are_no_fault_of_the_definition(engine: Sta
 
 def test_a_command_that_does_not_end_fails_with_a_sentence(engine: StackEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compose, "SHORTEST_LIMIT", 0.3)
-    with pytest.raises(SwarmError, match=r"stack 'app': the docker command has not ended within 0\.5 s\. Look .* longer wait_timeout"):
+    with pytest.raises(SwarmError, match=r"stack 'app': the docker command did not finish within 0\.5 s\. Check .* increase wait_timeout"):
         run(engine, definitions=[{"hang": {"30": {}}}], wait_timeout=0.5)
 
 

@@ -45,7 +45,7 @@ def test_node_that_can_be_spared_gives_a_baseline(manager: Engine, baseline: dic
 
 def test_managers_that_would_leave_workers_behind_are_refused(manager: Engine, swarm: Swarm) -> None:
     assert run_module(swarm_health, manager, {"leaving": ["id-m2"]}) == {"changed": False, "control_available": True}
-    with pytest.raises(SwarmError, match=r"^Could not take 'm\d' out of the swarm: it is the last manager, and w1, w2 would stay in it"):
+    with pytest.raises(SwarmError, match=r"^Could not take 'm\d' out of the swarm: it is the last manager, and w1, w2 would remain in it"):
         run_module(swarm_health, manager, {"leaving": ["id-m1", "id-m2", "id-m3"]})
     assert manager.writes == []
 
@@ -102,7 +102,7 @@ def test_what_is_missing_is_named(manager: Engine, swarm: Swarm, baseline: dict[
     swarm.nodes["id-w2"]["Status"]["State"] = "down"
     words = (
         r"^Could not bring the swarm back after the restart of the engine of 'worker1' within 0 s: node 'w2' is 'down', "
-        r"service 'web' runs 0 of 1 tasks\. No further engine is restarted\. Look into its log \('journalctl -u docker'\) and run again\.$"
+        r"service 'web' runs 0 of 1 tasks\. No further engine is restarted\. Check its log \('journalctl -u docker'\) and run again\.$"
     )
     with pytest.raises(SwarmError, match=words):
         run_module(swarm_health, manager, params)
@@ -133,8 +133,8 @@ def test_check_mode_does_not_wait(manager: Engine, baseline: dict[str, Any]) -> 
 def test_host_is_the_node_that_it_was(worker: Engine) -> None:
     params = {"node_id": "id-w1", "wait_timeout": 0}
     assert run_module(swarm_health, worker, params) == {"changed": False, "control_available": False}
-    with pytest.raises(SwarmError, match="the host is not the node that it was"):
+    with pytest.raises(SwarmError, match="the host is not the same node as before"):
         run_module(swarm_health, worker, {**params, "node_id": "id-w2"})
     worker.state = "pending"
-    with pytest.raises(SwarmError, match="the host is not the node that it was"):
+    with pytest.raises(SwarmError, match="the host is not the same node as before"):
         run_module(swarm_health, worker, params)

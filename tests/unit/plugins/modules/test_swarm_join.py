@@ -79,7 +79,7 @@ def test_state_counts_and_not_the_error(bare: Engine, swarm: Swarm) -> None:
 
     def answer_lost(body: dict[str, Any]) -> None:
         real(body)
-        raise SwarmError("Could not talk to the Docker Engine: connection reset. Look at the log.")
+        raise SwarmError("Could not connect to the Docker Engine: connection reset. Look at the log.")
 
     bare.client.swarm_join = answer_lost
     assert run_module(swarm_join, bare, joining(swarm))["remote_addr"] == "10.0.0.1:2377"
@@ -115,7 +115,7 @@ def test_a_join_that_goes_on_in_the_background_is_waited_for(bare: Engine, swarm
 
 def test_a_manager_that_may_be_in_raft_is_not_taken_out_by_force(bare: Engine, swarm: Swarm) -> None:
     Slow(bare, 10**6)
-    with pytest.raises(SwarmError, match="^Could not join .* it has a manager's certificate since, and is not active within 3 s"):
+    with pytest.raises(SwarmError, match="^Could not join .* it has received a manager's certificate, but was not active within 3 s"):
         run_module(swarm_join, bare, joining(swarm, "manager", wait_timeout=3))
     assert ("POST", "/swarm/leave") not in bare.writes
 
@@ -125,8 +125,8 @@ def test_no_manager_lets_it_in(bare: Engine, swarm: Swarm) -> None:
     with pytest.raises(SwarmError) as caught:
         run_module(swarm_join, bare, joining(swarm))
     assert str(caught.value) == (
-        "Could not join the swarm with host 'new': no manager let it in: 10.0.0.99:2377 (timed out), 10.0.0.1:2377 (no reason given), "
-        "10.0.0.2:2377 (Timeout was reached before node joined). Check that the managers run, that port 2377 is open and the token fresh."
+        "Could not join the swarm with host 'new': no manager accepted it: 10.0.0.99:2377 (timed out), 10.0.0.1:2377 (no reason given), "
+        "10.0.0.2:2377 (Timeout was reached before node joined). Check that the managers run, that port 2377 is open and the token valid."
     )
     assert bare.state == "inactive"
 
@@ -256,14 +256,14 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(bare: Engine, swarm: S
 
 def test_bare_host_needs_a_token_and_an_address_but_not_to_predict(bare: Engine, swarm: Swarm) -> None:
     for missing in ({"remote_addrs": []}, {"join_token": None, "cluster_id": "cluster1"}):
-        with pytest.raises(SwarmError, match="that takes join_token and remote_addrs. Give both"):
+        with pytest.raises(SwarmError, match="joining requires join_token and remote_addrs. Give both"):
             run_module(swarm_join, bare, {**joining(swarm), **missing})
         assert run_module(swarm_join, bare, {**joining(swarm), **missing}, check=True)["changed"]
     assert bare.writes == []
 
 
 def test_member_of_who_knows_what_is_refused(worker: Engine) -> None:
-    with pytest.raises(SwarmError, match="of which one it should be is not said. Give cluster_id or join_token"):
+    with pytest.raises(SwarmError, match="the expected swarm is not given. Give cluster_id or join_token"):
         run_module(swarm_join, worker, {"role": "worker"})
 
 

@@ -56,6 +56,6 @@ def test_workers_and_hosts_in_no_swarm_are_never_locked(worker: Engine) -> None:
 
 
 def test_a_join_token_is_no_unlock_key(manager: Engine) -> None:
-    with pytest.raises(SwarmError, match="^Could not use option 'unlock_key': it is no unlock key, which begins with SWMKEY-"):
+    with pytest.raises(SwarmError, match="^Could not use option 'unlock_key': it is not an unlock key, which begins with SWMKEY-"):
         run_module(swarm_unlock, manager, {"unlock_key": "SWMTKN-1-x"})
     assert manager.requests == []

@@ -46,7 +46,7 @@ def test_variables_have_the_operators_of_compose(text: str, when_set: str | None
 
 @pytest.mark.parametrize("text", ["$", "5$", "$1", "${}", "${A/x/y}", "${A+x}", "${A:+x}", "${A", "$A $1"])
 def test_a_dollar_that_begins_no_variable_is_refused(text: str) -> None:
-    with pytest.raises(ComposeError, match=r"^Could not read here: a dollar in '.*' begins no variable\. Write \$\$ for a dollar\.$"):
+    with pytest.raises(ComposeError, match=r"^Could not read here: a dollar in '.*' does not start a variable\. Write \$\$ for"):
         interpolate(text, SET, "here")
 
 
@@ -63,7 +63,7 @@ def test_variables_are_read_as_dockers_command_has_read_them(text: str, wanted: 
         with pytest.raises(ComposeError):
             interpolate(text, env, "here")
     elif wanted is None:
-        with pytest.raises(ComposeError, match="begins no variable"):
+        with pytest.raises(ComposeError, match="does not start a variable"):
             interpolate(text, env, "here")
     else:
         assert interpolate(text, env, "here") == wanted
@@ -158,7 +158,7 @@ def test_dns_servers_are_addresses(value: Any) -> None:
 @pytest.mark.parametrize("value", ["192.0.2.300", "dns.example.org", "192.0.2.1:53", "fe80::1%eth0", "$DNS", ""])
 def test_a_dns_server_that_is_no_address_is_named(value: str) -> None:
     (found,) = _compose.bad_addresses({"services": {"a": {"dns": [value]}}}, {"DNS": "nowhere"}, "f")
-    assert found == f"dns of service 'a' in 'f' is no IP address: '{value.replace('$DNS', 'nowhere')}'"
+    assert found == f"dns of service 'a' in 'f' is not an IP address: '{value.replace('$DNS', 'nowhere')}'"
 
 
 def test_subnets_are_networks() -> None:
@@ -168,7 +168,7 @@ def test_subnets_are_networks() -> None:
     for subnet in ("10.77.0.0/24", "10.77.0.5/24", "2001:DB8::/64", "$NET.0.0/16"):
         assert found(subnet) == []
     for subnet in ("10.77.0/24", "10.77.0.0", "10.0.0.0/255.255.255.0", "fe80::%eth0/64", "x"):
-        assert found(subnet) == [f"subnet of network 'n' in 'f' is no network such as 10.1.0.0/24: '{subnet}'"]
+        assert found(subnet) == [f"subnet of network 'n' in 'f' is not a network such as 10.1.0.0/24: '{subnet}'"]
 
 
 BUILT = {"services": {"web": {"build": ".", "image": "shop/${NAME}"}, "db": {"image": "redis:8"}}}
@@ -177,10 +177,10 @@ BUILT = {"services": {"web": {"build": ".", "image": "shop/${NAME}"}, "db": {"im
 @pytest.mark.parametrize(
     ("more", "lacking"),
     [
-        ([], "service 'web' in 'a.yml' has a build section, and nobody has built its image 'shop/web'"),
+        ([], "service 'web' in 'a.yml' has a build section, but its image is not built 'shop/web'"),
         (
             [{"services": {"web": {"build": {"context": "web"}}}}],
-            "service 'web' in 'b.yml' has a build section, and nobody has built its image",
+            "service 'web' in 'b.yml' has a build section, but its image is not built",
         ),
         ([{"services": {"web": {"image": "r.example:5000/shop/web:1@sha256:aa"}}}], ""),
         ([{"services": {"web": {"image": "shop/web:2"}}}], ""),

@@ -105,7 +105,7 @@ def test_sockets_and_pipes_do_not_count(project: Path, monkeypatch: pytest.Monke
 
 def test_a_line_of_dockerignore_that_is_no_pattern_is_named(project: Path) -> None:
     write(project / "web" / ".dockerignore", "ok\n[z-a]*\n")
-    assert "its line '[z-a]*' is no pattern" in refusal(project)
+    assert "its line '[z-a]*' is not a pattern" in refusal(project)
 
 
 # -- what is sent
@@ -158,5 +158,5 @@ def test_a_dockerfile_may_have_an_ignore_file_of_its_own(project: Path) -> None:
 def test_files_that_change_meanwhile_are_not_built_under_the_old_tag(project: Path) -> None:
     image = build(project)
     write(project / "web" / "app.py", "print(2)")
-    with pytest.raises(ComposeError, match="the files in '.*' are being changed. Run again when they stay as they are"):
+    with pytest.raises(ComposeError, match="the files in '.*' are being changed. Run again when they no longer change"):
         pack_image(image, io.BytesIO())

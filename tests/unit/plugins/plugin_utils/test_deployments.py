@@ -39,7 +39,7 @@ def test_change_of_a_service_is_told_with_both_values_and_what_becomes_of_its_ta
 def test_stack_that_does_not_run_as_it_should_is_waited_for() -> None:
     found = _deployments.plan(None, None, {"shop": {**QUIET, "converged": False}})
     assert found.data["stacks"] == ["shop"] and found.changes == []
-    assert found.warnings == ["Stack 'shop' does not run as it should; the run waits for it."]
+    assert found.warnings == ["Stack 'shop' is not healthy; the run waits for it."]
 
 
 def test_missing_image_is_built_or_pushed() -> None:
@@ -137,7 +137,7 @@ def test_images_that_are_to_be_built_need_a_registry() -> None:
 
 def test_a_stack_is_in_the_inventory_once() -> None:
     stacks = [{"name": "shop"}, {"name": "blog"}, {"name": "shop"}]
-    told = ["Could not plan stack 'shop': stacks_projects has it 2 times. Give each a name of its own."]
+    told = ["Could not plan stack 'shop': stacks_projects has it 2 times. Use a different name for each."]
     assert _deployments.twice(stacks) == _deployments.before_there_is_a_swarm(None, [], stacks).problems == told
     assert _deployments.twice(stacks[:2]) == []
 
@@ -147,7 +147,7 @@ def test_a_builder_that_does_not_answer_is_a_problem_of_the_plan() -> None:
     builds = [{"unreachable": True, "msg": "ssh: no route.", "__images_item": item}, {"msg": "Could not build image 'x': why."}, {}]
     found = _deployments.plan(None, {"missing": [item], "untagged": [], "builds": builds}, {})
     assert found.problems == [
-        "Could not build image 'shop/web:1a': the host that builds does not answer (ssh: no route). Bring it up, or set images_builder.",
+        "Could not build image 'shop/web:1a': the build host does not answer (ssh: no route). Bring it up, or set images_builder.",
         "Could not build image 'x': why.",
     ]
 
@@ -156,7 +156,7 @@ def test_what_is_to_be_built_cannot_be_deployed_where_images_are_left_out() -> N
     missing = [{"name": "shop/web:1a", "project": "shop", "service": "web"}, {"name": "redis:8"}]
     (problem,) = _deployments.left_out({"missing": missing})
     assert problem == (
-        "Could not deploy stack 'shop': the image of its service 'web' is to be built, and this run leaves out images. "
+        "Could not deploy stack 'shop': the image of its service 'web' is to be built, and this run skips images. "
         "Run without --skip-tags images."
     )
     assert _deployments.left_out({"missing": []}) == []

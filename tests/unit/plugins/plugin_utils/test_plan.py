@@ -41,13 +41,13 @@ def test_table_has_a_line_for_each_change_and_one_for_the_rest() -> None:
         "  w1     engine   restart  log-driver json-file → journald",
         "  swarm  service  update   shop_web: image a → b",
         "  ! CA ends soon.",
-        "  = as it should be: m1",
+        "  = up to date: m1",
     ]
 
 
 def test_table_of_nothing_says_so() -> None:
     nothing = Section([], [], [], {})
-    assert _plan.table(nothing, _plan.unchanged(nothing, ["m1"])) == ["Plan: nothing to do", "  = as it should be: m1"]
+    assert _plan.table(nothing, _plan.unchanged(nothing, ["m1"])) == ["Plan: nothing to do", "  = up to date: m1"]
 
 
 def test_diff_has_values_where_there_are_any_and_lines_where_not() -> None:

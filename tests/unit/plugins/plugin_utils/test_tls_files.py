@@ -61,7 +61,7 @@ def test_a_client_whose_name_is_a_path_is_not_looked_for(store: Store, tmp_path:
 def test_a_controller_without_the_library_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_tls_files, "CRYPTOGRAPHY", False)
     assert store.plan().problems == [
-        "Could not read certificates: Ansible's Python on the controller has no library cryptography. Install it beside Ansible."
+        "Could not read certificates: Ansible's Python on the controller lacks the library cryptography. Install it there."
     ]
     assert store.plan(server=False).problems == []
 
@@ -70,7 +70,7 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(store: Stor
     store.ca("ca")
     monkeypatch.setattr(_tls_files.os, "access", lambda *_arguments: False)
     (problem,) = store.plan().problems
-    assert "you may not read it" in problem
+    assert "you have no permission to read it" in problem
 
 
 def test_a_folder_below_one_that_may_not_be_searched_is_not_taken_for_a_missing_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,8 +52,8 @@ def engine_fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
         ),
         (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), INSTALLED, SwarmError, "nothing listens there. Start the engine"),
         (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), PURGED, EngineMissing, "no engine behind this socket"),
-        (TimeoutError("timed out"), INSTALLED, SwarmError, "no answer within 60 s. Look at the engine's log"),
-        (ValueError("rubbish"), INSTALLED, SwarmError, "rubbish.*Look at the engine's log"),
+        (TimeoutError("timed out"), INSTALLED, SwarmError, "no answer within 60 s. Check the engine's log"),
+        (ValueError("rubbish"), INSTALLED, SwarmError, "rubbish.*Check the engine's log"),
     ],
 )
 def test_only_a_missing_engine_is_missing(
@@ -62,7 +62,7 @@ def test_only_a_missing_engine_is_missing(
     (tmp_path / "docker.sock").touch()
     engine_fails(monkeypatch, error)
     monkeypatch.setattr(docker_client.shutil, "which", lambda name, path: daemon)
-    with pytest.raises(SwarmError, match=f"^Could not talk to the Docker Engine at 'unix://.*': .*{words}") as caught:
+    with pytest.raises(SwarmError, match=f"^Could not connect to the Docker Engine at 'unix://.*': .*{words}") as caught:
         docker_client.connect({"docker_host": f"unix://{tmp_path}/docker.sock", "timeout": 60})
     assert isinstance(caught.value, EngineMissing) == (kind is EngineMissing)
 
@@ -131,11 +131,11 @@ def test_engine_that_may_not_be_asked_is_an_error(monkeypatch: pytest.MonkeyPatc
     ("call", "status", "words"),
     [
         ("nodes", 503, "Could not list the nodes: no leader (the Docker Engine answered 503). Run the task on a manager in control"),
-        ("nodes", 500, "Could not list the nodes: no leader (the Docker Engine answered 500). Look at the engine's log on this host."),
+        ("nodes", 500, "Could not list the nodes: no leader (the Docker Engine answered 500). Check the engine's log on this host."),
         (
             "swarm_leave",
             503,
-            "Could not leave the swarm: no leader (the Docker Engine answered 503). Look at the engine's log on this host.",
+            "Could not leave the swarm: no leader (the Docker Engine answered 503). Check the engine's log on this host.",
         ),
     ],
 )
@@ -194,7 +194,7 @@ def test_a_local_engine_is_read_without_the_sdk(monkeypatch: pytest.MonkeyPatch,
 def test_an_answer_that_is_cut_off_is_none(tmp_path: Path, answer: bytes) -> None:
     answering(tmp_path / "s", answer)
     with pytest.raises(
-        SwarmError, match="^Could not talk to the Docker Engine at 'unix://.*': .*Look at the engine's log on its host"
+        SwarmError, match="^Could not connect to the Docker Engine at 'unix://.*': .*Check the engine's log on its host"
     ) as caught:
         docker_client.connect_for_reading({"docker_host": f"unix://{tmp_path}/s", "timeout": 5})
     assert not isinstance(caught.value, EngineMissing)

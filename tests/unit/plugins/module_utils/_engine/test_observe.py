@@ -107,7 +107,7 @@ def test_an_engine_that_is_stopped_is_not_asked_because_that_would_start_it(
     client, info, error = observe.reach(host, PARAMS, {"installed": True, "state": state})
     assert client and info and info["Swarm"]["LocalNodeState"] == "inactive"
     assert error == (
-        f"Could not talk to the Docker Engine of 'host1': its unit is {state}. Start it. Look at 'journalctl -u docker' on this host."
+        f"Could not connect to the Docker Engine of 'host1': its unit is {state}. Start it. Check 'journalctl -u docker' on this host."
     )
     with pytest.raises(pytest.fail.Exception):
         observe.reach(host, {**PARAMS, "docker_host": "unix:///run/other.sock"}, {"installed": True, "state": state})
@@ -204,7 +204,7 @@ def test_options_that_are_refused_are_problems(host: Machine, monkeypatch: pytes
     host.refused = "no such driver"
     assert "dockerd refuses them: no such driver" in observe.daemon(host, wanted({"debug": True}))["problems"][0]
     monkeypatch.setattr(rollout.os, "geteuid", lambda: 1000)
-    assert "only root may" in observe.daemon(host, wanted({}))["problems"][0]
+    assert "it requires root" in observe.daemon(host, wanted({}))["problems"][0]
 
 
 def test_secrets_among_the_options_are_not_told(host: Machine, tmp_path: Path) -> None:

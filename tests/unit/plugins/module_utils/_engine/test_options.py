@@ -59,8 +59,8 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"log-opts": {"compress": True}}, "key 'compress': it is a boolean and must be a string. Put the value into quotes"),
         ({"log-opts": {"max-size": None}}, "key 'max-size': it is nothing and must be a string"),
         ({"log-opts": ["max-size=10m"]}, "it is a list and must be a dictionary"),
-        ({"log-driver": ""}, "it is empty. Give a value, or null to take the option out"),
-        ({"max-concurrent-downloads": "3"}, "it is a string and must be an integer. Write the number without quotes"),
+        ({"log-driver": ""}, "it is empty. Give a value, or null to remove the option"),
+        ({"max-concurrent-downloads": "3"}, "it is a string and must be an integer. Write an integer without quotes"),
         ({"max-concurrent-uploads": -1}, "-1 is out of range. Use 0 or more"),
         ({"shutdown-timeout": 1.5}, "it is a number and must be an integer"),
         ({"mtu": True}, "it is a boolean and must be an integer"),
@@ -70,7 +70,7 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"labels": "rack=a7"}, "it is a string and must be a list"),
         ({"labels": {"rack": "a7"}}, "it is a dictionary and must be a list"),
         ({"labels": ["rack"]}, "item 1: 'rack' is not of the form key=value"),
-        ({"labels": ["rack=1", "zone=1", "rack=2"]}, "key 'rack' is there more than once"),
+        ({"labels": ["rack=1", "zone=1", "rack=2"]}, "key 'rack' is given more than once"),
         ({"default-address-pools": [{"base": "172.30.0.0/16", "size": 8}]}, "size 8 does not fit into '172.30.0.0/16'. Use 16 to 32"),
         ({"default-address-pools": [{"base": "fd00::/48", "size": 129}]}, "Use 48 to 128"),
         ({"default-address-pools": [{"base": "172.30.0.0/16"}]}, "must be a dictionary of base and size"),
@@ -89,7 +89,7 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"registry-mirrors": ["http://[x"]}, "is not a URL. Begin it with https:// or http://"),
         (
             {"registry-mirrors": ["https://u:p@mirror"]},
-            "item 1: 'https://********@mirror' holds credentials, which the engine does not take",
+            "item 1: 'https://********@mirror' contains credentials, which the engine does not accept",
         ),
         ({"registry-mirrors": "https://mirror.example.com"}, "must be a list"),
         ({"insecure-registries": ["http://registry:5000"]}, "Write host:port or a network, without http://"),
@@ -112,7 +112,7 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"nri-opts": True}, "it is a boolean and must be a dictionary"),
         ({"bridge-accept-fwmark": "zz"}, "'zz' is not a firewall mark"),
         ({"host-gateway-ips": ["192.0.2.1", "192.0.2.2"]}, "it has more than one IPv4 address"),
-        ({"host-gateway-ip": "192.0.2.1", "host-gateway-ips": ["192.0.2.1"]}, "it does not go together with host-gateway-ip"),
+        ({"host-gateway-ip": "192.0.2.1", "host-gateway-ips": ["192.0.2.1"]}, "it cannot be combined with host-gateway-ip"),
         ({"data-root": "srv/docker"}, "is not an absolute path"),
         ({"pidfile": "/run/other.pid"}, "is not where this collection finds the engine"),
         ({"proxies": {"ftp-proxy": "x"}}, "it has no key 'ftp-proxy'. Use http-proxy, https-proxy, no-proxy"),
@@ -129,13 +129,13 @@ def test_sound_options_are_accepted(options: dict[str, Any]) -> None:
         ({"hosts": ["fd://", "tcp://:2375"]}, "would be root on this host"),
         ({"hosts": ["fd://", "tcp://localhost.evil.example:2375"]}, "would be root on this host"),
         ({"hosts": ["fd://", "tcp://127.0.0.1:x@10.0.0.1:2375"]}, "would be root on this host"),
-        ({"hosts": ["tcp://127.0.0.1:2375"]}, "without its socket. Add unix:///var/run/docker.sock"),
+        ({"hosts": ["tcp://127.0.0.1:2375"]}, "default socket. Add unix:///var/run/docker.sock"),
         ({"tlsverify": True, "tlscert": "/x"}, "tlscacert, tlskey are missing"),
         ({"live-restore": True}, "Swarm does not work with it"),
-        ({"firewall-backend": "nftables"}, "Swarm does not work with nftables unless it is told to. Set features.swarm-nftables to true"),
+        ({"firewall-backend": "nftables"}, "Swarm does not work with nftables by default. Set features.swarm-nftables to true"),
         ({"firewall-backend": "nftables", "features": {"swarm-nftables": False}}, "Swarm does not work with nftables"),
         ({"firewall-backend": "ipfw"}, "Use iptables or nftables"),
-        ({"cluster-store": "etcd://x"}, "it belongs to the swarm of before Docker 1.12"),
+        ({"cluster-store": "etcd://x"}, "it belongs to legacy Swarm before Docker 1.12"),
         ({"log_driver": "json-file"}, "Did you mean 'log-driver'?"),
         ({"insecure-registry": ["x"]}, "Did you mean 'insecure-registries'?"),
         ({"graph": "/srv/docker"}, "Did you mean 'data-root'?"),
@@ -168,11 +168,11 @@ def test_credentials_are_in_no_sentence(words: str) -> None:
 @pytest.mark.parametrize(
     ("options", "engine", "words"),
     [
-        ({"min-api-version": "1.44"}, "28.5.2", "the engine is 28.5.2, and the option came with 29.0. Leave it out, or upgrade the engine"),
-        ({"default-stop-timeout": 5}, "26.1.5+dfsg1", "the engine is 26.1.5, and the option came with 29.0"),
-        ({"nri-opts": {}}, "20.10.24", "the option came with 29.0"),
-        ({"oom-score-adjust": 1}, "26.1.5", "the engine is 26.1.5, and the option went with 26.0. Leave it out"),
-        ({"api-cors-header": "*"}, "29.7.2", "the option went with 29.0"),
+        ({"min-api-version": "1.44"}, "28.5.2", "the engine is 28.5.2, and the option was added in 29.0. Leave it out, or"),
+        ({"default-stop-timeout": 5}, "26.1.5+dfsg1", "the engine is 26.1.5, and the option was added in 29.0"),
+        ({"nri-opts": {}}, "20.10.24", "the option was added in 29.0"),
+        ({"oom-score-adjust": 1}, "26.1.5", "the engine is 26.1.5, and the option was removed in 26.0. Leave it out"),
+        ({"api-cors-header": "*"}, "29.7.2", "the option was removed in 29.0"),
         ({"firewall-backend": "nftables", "iptables": False}, "29.5.0", "Swarm does not work with nftables before engine 29.6"),
     ],
 )
@@ -216,11 +216,11 @@ def test_each_problem_is_a_sentence_that_names_option_and_host(host: str | None,
         "Did you mean 'labels'? Correct its name, or set allow_unknown.",
         f"Could not set daemon option 'log-opts'{place}: key 'max-file': it is a number and must be a string. Put the value into quotes.",
         f"Could not set daemon option 'log-opts'{place}: key 'max-size': it is a number and must be a string. Put the value into quotes.",
-        f"Could not set daemon option 'live-restore'{place}: Swarm does not work with it. Set it to false, or to null to take it out.",
+        f"Could not set daemon option 'live-restore'{place}: Swarm does not work with it. Set it to false, or to null to remove it.",
     ]
 
 
 def test_unknown_options_may_be_allowed_but_not_those_of_the_legacy_swarm() -> None:
     assert problems({"brand-new": 1}, allow_unknown=True) == []
     (problem,) = problems({"brand-new": 1, "cluster-store": "etcd://x"}, allow_unknown=True)
-    assert problem.startswith("Could not set daemon option 'cluster-store': it belongs to the swarm of before Docker 1.12")
+    assert problem.startswith("Could not set daemon option 'cluster-store': it belongs to legacy Swarm before Docker 1.12")

@@ -125,8 +125,8 @@ def test_an_engine_of_another_version_is_not_replaced_unasked() -> None:
     found = plan(DEBIAN, THERE, version="28.5*")
     assert found["replaced"] == ["docker-cli", "docker.io"]
     assert found["problems"] == [
-        "Could not install the engine of 'host1': docker-cli, docker.io is there in another version or from another source, and "
-        "replacing it restarts the engine. Set engine_replace to true, and the nodes of a swarm follow one after the other, or correct "
+        "Could not install the engine of 'host1': docker-cli, docker.io is installed in another version or from another source, and "
+        "replacing it restarts it. Set engine_replace to true, and the nodes of a swarm follow one after the other, or correct "
         "engine_source and engine_version."
     ]
     asked = plan(DEBIAN, THERE, version="28.5*", replace=True)
@@ -134,7 +134,7 @@ def test_an_engine_of_another_version_is_not_replaced_unasked() -> None:
     assert told(asked)[0] == (
         "packages",
         "replace",
-        "docker.io=28.5*, docker-cli=28.5* in the place of docker-cli 26.1.5+dfsg1-9+b9, docker.io 26.1.5+dfsg1-9+b9",
+        "docker.io=28.5*, docker-cli=28.5* instead of docker-cli 26.1.5+dfsg1-9+b9, docker.io 26.1.5+dfsg1-9+b9",
     )
 
 
@@ -160,7 +160,7 @@ def test_a_leftover_cli_alone_does_not_stop_a_host_that_has_all() -> None:
 def test_dockers_packages_need_an_address() -> None:
     assert plan(DEBIAN, {}, source="docker")["problems"] == [
         "Could not use engine_source 'docker' on 'host1': engine_repository_url is empty. Set it to the base URL of Docker's package "
-        "repository, as its installation page gives it, or of your mirror of it."
+        "repository, as in Docker's installation guide, or of a mirror of it."
     ]
     assert told(plan(DEBIAN, {}, source="docker", url=URL, installed=False))[0][2].endswith(f"python3-docker from {URL}")
 
@@ -186,7 +186,7 @@ def test_each_distribution_has_its_folder_in_dockers_repository(distribution: st
 @pytest.mark.parametrize("url", [".", " ", "download.example.com/linux", "https://download.example.com/linux debian"])
 def test_an_address_that_is_none_is_refused_before_the_package_manager_does(url: str) -> None:
     (problem,) = plan(DEBIAN, {}, source="docker", url=url)["problems"]
-    assert problem.startswith(f"Could not use engine_source 'docker' on 'host1': engine_repository_url '{url}' is no URL. Set it to")
+    assert problem.startswith(f"Could not use engine_source 'docker' on 'host1': engine_repository_url '{url}' is not a URL. Set it to")
 
 
 @pytest.mark.parametrize("url", [URL, "http://mirror.example.com:8080/docker", "file:/srv/mirror", "mirror+https://mirror.example.com/x"])

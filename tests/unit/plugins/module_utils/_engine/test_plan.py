@@ -101,7 +101,7 @@ REPLACE = {"engine_version": "28.5*", "engine_replace": True}
 )
 def test_an_engine_that_is_replaced_waits_for_its_turn(swarm: dict[str, Any], kind: str) -> None:
     found = plan(w1=host(swarm, **REPLACE))
-    text = "docker.io=28.5*, docker-cli=28.5* in the place of docker.io 26.1.5, docker-cli 26.1.5 (in its turn)"
+    text = "docker.io=28.5*, docker-cli=28.5* instead of docker.io 26.1.5, docker-cli 26.1.5 (in its turn)"
     assert lines(found) == [("w1", "replace", text), ("w1", "hold", "docker.io=28.5*, docker-cli=28.5*")]
     assert found.data["restart"][kind] == ["w1"] and found.data["configure"] == [] and found.data["hosts"]["w1"]["replaces"]
 
@@ -138,7 +138,7 @@ def test_an_engine_that_still_runs_its_old_program_is_left_alone_otherwise_and_t
     old["look"]["engine"]["replaced"] = True
     found = plan(w1=old)
     assert found.changes == [] and found.warnings == [
-        "The engine of 'w1' runs a program that its package has replaced since, and is the new one when it restarts. Set engine_replace to "
+        "The engine of 'w1' still runs a binary that its package has replaced, and runs the new one after a restart. Set engine_replace to "
         "true to have it restarted in its turn."
     ]
 

@@ -66,13 +66,13 @@ class Refusing(Api):
         ("", {"HOME": "/app"}, False, True, "engine"),
         ("", {}, False, False, "engine"),
         ("", {}, True, False, "this host has no docker buildx. Install docker-buildx there"),
-        ("back", {}, True, True, "that knows no network 'back'. Leave build.network out"),
+        ("back", {}, True, True, "BuildKit has no network 'back'. Remove build.network"),
         (
             "",
             {"HOME": "/", "DOCKER_CONFIG": "/", "HOMES": ""},
             True,
             True,
-            "docker's command needs DOCKER_CONFIG, HOME for itself",
+            "the docker command reserves DOCKER_CONFIG, HOME",
         ),
     ],
 )
@@ -83,9 +83,7 @@ def test_buildkit_builds_where_it_is_and_can(network: str, args: dict[str, str],
         return
     with pytest.raises(SwarmError) as caught:
         builder(build, "/bin/docker" if has else None)
-    assert str(caught.value).startswith(f"Could not build image '{IMAGE}': its Dockerfile uses what only BuildKit") and who in str(
-        caught.value
-    )
+    assert str(caught.value).startswith(f"Could not build image '{IMAGE}': its Dockerfile requires BuildKit") and who in str(caught.value)
 
 
 # -- BuildKit
@@ -113,7 +111,7 @@ def test_a_failed_build_says_why_without_the_values_of_arguments(archive: str) -
     with pytest.raises(SwarmError) as caught:
         with_buildkit(Build(IMAGE, "Dockerfile", archive, args={"PW": SECRET}), "docker", "unix:///x", {}, lambda *_given: (1, output))
     text = str(caught.value)
-    assert text.startswith(f"Could not build image '{IMAGE}': failed to solve: make ") and text.endswith("Look at the end of its log.")
+    assert text.startswith(f"Could not build image '{IMAGE}': failed to solve: make ") and text.endswith("Check the end of its log.")
     assert caught.value.details["log"][1].startswith("make: ") and SECRET not in text + repr(caught.value.details)
 
 
@@ -157,5 +155,5 @@ def test_the_digest_is_that_of_the_registry() -> None:
 
 
 def test_a_refused_push_is_a_sentence() -> None:
-    with pytest.raises(SwarmError, match=f"Could not push image '{IMAGE}': no basic auth credentials. Look at the registry"):
+    with pytest.raises(SwarmError, match=f"Could not push image '{IMAGE}': no basic auth credentials. Check the registry"):
         push(Build(IMAGE), Api({"error": "no basic auth credentials"}))

@@ -18,7 +18,7 @@ from ansible_collections.apiary.swarm.tests.unit.fake_stack import StackEngine
 from ansible_collections.apiary.swarm.tests.unit.stack_runs import changed, in_parts, run, sent_along
 
 CHAIN = {"dependencies": {"a": ["b"], "b": ["c"]}}
-AWAY = "Could not talk to the Docker Engine: nothing listens there. Start it."
+AWAY = "Could not connect to the Docker Engine: nothing listens there. Start it."
 
 
 def chain(**services: Any) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def test_a_removal_in_parts_ends_in_time(engine: StackEngine) -> None:
         engine.lingering, engine.ending = 10**6, []
         with pytest.raises(
             SwarmError,
-            match=r"remove stack 'app' within 10 s: still there: app_db\.1 on one \(running\), app_web\.1 on one \(running\)\. Look at",
+            match=r"remove stack 'app' within 10 s: still there: app_db\.1 on one \(running\), app_web\.1 on one \(running\)\. Check",
         ):
             attempt(engine, state="absent", wait_timeout=10)
 
@@ -214,7 +214,7 @@ def test_an_engine_that_stays_away_fails_in_time(engine: StackEngine) -> None:
         return read(kind, filters)
 
     engine.read = gone
-    with pytest.raises(SwarmError, match=r"stack 'app': service 'app_db': .* after 10 s \(Could not talk to the Docker Engine"):
+    with pytest.raises(SwarmError, match=r"stack 'app': service 'app_db': .* after 10 s \(Could not connect to the Docker Engine"):
         in_parts(engine, wait_timeout=10)
 
 
@@ -332,7 +332,7 @@ def test_what_is_depended_on_runs_first_where_that_is_asked_for(engine: StackEng
 
 
 def test_a_circle_of_dependencies_is_refused(engine: StackEngine) -> None:
-    with pytest.raises(SwarmError, match="depends_on leads from service 'app_a' back to it by way of app_b. Nothing was changed"):
+    with pytest.raises(SwarmError, match="depends_on of service 'app_a' is circular by way of app_b. Nothing was changed"):
         run(engine, _controller_data=depends_on(a=["b"], b=["a"]))
     with pytest.raises(SwarmError, match="by way of itself"):
         run(engine, _controller_data=depends_on(a=["a"]))

@@ -121,7 +121,7 @@ def broken_from(engine: StackEngine, *versions: str) -> None:
 def test_the_way_back_leads_past_what_never_ran(engine: StackEngine) -> None:
     run(engine, keep_releases=3)
     broken_from(engine, "web:2", "web:3")
-    with pytest.raises(SwarmError, match=r"longer wait_timeout\.$"):
+    with pytest.raises(SwarmError, match=r"increase wait_timeout\.$"):
         run(engine, definitions=changed(web={"image": "web:2"}, new={"image": "new:1"}), keep_releases=3, wait_timeout=10)
     engine.interrupted = 1
     for definitions in (changed(web={"image": "web:3"}), changed(web={"image": "web:2"}, new={"image": "new:1"})):
@@ -150,7 +150,7 @@ def test_a_run_that_has_written_nothing_takes_nothing_back(engine: StackEngine) 
     engine.task_state = "preparing"
     engine.writes.clear()
     for attempt in (run, in_parts):
-        with pytest.raises(SwarmError, match=r"longer wait_timeout\.$"):
+        with pytest.raises(SwarmError, match=r"increase wait_timeout\.$"):
             attempt(engine, definitions=changed(web={"image": "web:2"}), keep_releases=3, rollback=True, wait_timeout=10)
     assert engine.writes == []
     with pytest.raises(SwarmError, match=r"this spec is refused[^.]*\.[^.]*\.$") as error:

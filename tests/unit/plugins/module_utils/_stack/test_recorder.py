@@ -94,17 +94,17 @@ def test_a_silent_registry_costs_no_task(engine: StackEngine) -> None:
         result = run(engine, check=check)
         assert result["changed"] is False
         assert [text for text in result["warnings"] if "app_web" in text] == [
-            "The registry did not tell the digest of image 'web:1' (no such registry): service 'app_web' keeps the one that it runs."
+            "The registry did not return the digest of image 'web:1' (no such registry): service 'app_web' keeps the one that it runs."
         ]
         assert not [text for text in result["warnings"] if "could not be accessed" in text]
     assert engine.writes == []
     new = run(engine, definitions=changed(web={"image": "web:2"}))
     assert image(engine) == "web:2"
     whose = "service 'app_web' runs what each node finds under that tag, or has already."
-    assert f"The registry did not tell the digest of image 'web:2' (no such registry): {whose}" in new["warnings"]
+    assert f"The registry did not return the digest of image 'web:2' (no such registry): {whose}" in new["warnings"]
 
 
-UNTOLD = "The registry did not tell the digest of image"
+UNTOLD = "The registry did not return the digest of image"
 
 
 def test_an_image_without_a_digest_is_told_from_the_first_run_on(engine: StackEngine) -> None:
@@ -119,7 +119,9 @@ def test_an_image_without_a_digest_is_told_from_the_first_run_on(engine: StackEn
 
 
 def test_a_silent_registry_fails_the_plan_where_that_is_asked_for(engine: StackEngine) -> None:
-    with pytest.raises(SwarmError, match=r"digest of image 'db:1' \(no such registry\); the registry did not tell .* 'web:1'.*Nothing was"):
+    with pytest.raises(
+        SwarmError, match=r"digest of image 'db:1' \(no such registry\); the registry did not return .* 'web:1'.*Nothing was"
+    ):
         run(engine, registry_unreachable="fail")
     assert engine.writes == []
     engine.digests = {"web:1": "sha256:aa", "db:1": "sha256:bb"}
@@ -139,7 +141,7 @@ def test_an_image_that_is_yet_to_be_built_is_expected_where_a_silent_registry_fa
     (web,) = [entry for entry in predicted["plan"] if entry["action"] == "update"]
     assert web["changes"] == [["image", "web:1@sha256:aa", "web:2"]] and not predicted.get("warnings")
     for check in (True, False):
-        with pytest.raises(SwarmError, match="the registry did not tell the digest of image 'web:2'"):
+        with pytest.raises(SwarmError, match="the registry did not return the digest of image 'web:2'"):
             run(engine, check=check, **coming, assume_present={"images": ["web:2"] if not check else []})
 
 

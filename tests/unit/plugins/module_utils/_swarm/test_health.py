@@ -56,7 +56,7 @@ def test_nobody_goes_while_no_manager_is_in_control() -> None:
         (["m1", "w1"], None),
         (["m1", "m2"], None),
         (["m1", "m2", "m3", "w1"], None),
-        (["m1", "m2", "m3"], "Could not take 'manager3' out of the swarm: it is the last manager, and worker1 would stay in it. Take all"),
+        (["m1", "m2", "m3"], "Could not take 'manager3' out of the swarm: it is the last manager, and worker1 would remain in it"),
     ],
 )
 def test_managers_leave_for_good_as_long_as_a_majority_stays_or_nobody(leaving: list[str], words: str | None) -> None:
@@ -68,7 +68,7 @@ def test_a_manager_that_the_rest_needs_does_not_leave() -> None:
     seen = swarm_of("reachable", "reachable", "unreachable")
     assert health.leaving_problem(seen, ["m1", "w1"]) == (
         "Could not take 'manager1' out of the swarm: 1 of the 2 other managers would be reachable, and 2 are needed for a quorum, and "
-        "manager2, manager3 would stay in it. Take all of its nodes out in one run, or promote others first."
+        "manager2, manager3 would remain in it. Remove all of its nodes in one run, or promote others first."
     )
     seen["nodes"][2]["state"] = "down"
     assert health.leaving_problem(seen, ["m1", "m2", "w1"]) is None, "nobody stays that lives"
@@ -80,7 +80,7 @@ def test_a_member_that_is_not_ready_holds_up_the_next_but_not_itself() -> None:
     seen["nodes"][-1]["state"] = "down"
     assert problem(seen, "manager1", "m1", members) == (
         "Could not restart the engine of 'manager1': worker1 should be Ready before it and is not. "
-        "Look into the log there ('journalctl -u docker') and run again."
+        "Check the log there ('journalctl -u docker') and run again."
     )
     assert problem(seen, "worker1", "w1", members) is None
     # A node whose host says nothing, for example because it is dead, is not waited for.

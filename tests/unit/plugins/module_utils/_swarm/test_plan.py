@@ -97,7 +97,7 @@ def test_bare_hosts_make_a_swarm_of_the_first_manager_and_all_others_join() -> N
 
 def test_a_manager_that_is_silent_on_bare_hosts_may_hold_a_swarm() -> None:
     answer = plan(view("m1"), view("m3"), view("w1"))
-    assert only_problem(answer).startswith("Could not initialise the swarm: m2 did not answer and may hold one.")
+    assert only_problem(answer).startswith("Could not initialise the swarm: m2 did not answer and may be in one.")
     assert not answer["in_control"]
 
 
@@ -380,7 +380,7 @@ def test_address_that_the_manager_was_not_started_with_is_refused() -> None:
 
 
 def test_engine_that_cannot_be_asked_may_be_of_a_swarm() -> None:
-    unknown = view("m2", state=None, error="Could not talk to the Docker Engine.")
+    unknown = view("m2", state=None, error="Could not connect to the Docker Engine.")
     problem = only_problem(plan(view("m1"), unknown, view("m3")))
     assert problem.startswith("Could not use the swarm of 'm2'")
     assert plan(in_control("m1"), unknown)["join"] == []

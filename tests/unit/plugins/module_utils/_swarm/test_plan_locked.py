@@ -85,7 +85,7 @@ def test_where_all_managers_are_locked_nothing_else_is_promised() -> None:
     lost = {**NOBODY, "state": "active", "cluster_id": "c1", "error": "no manager answers"}
     found = plan(True, m1=LOCKED, m2=LOCKED, m3=LOCKED, w1=lost)
     assert told(found) == [("m1", "unlock"), ("m2", "unlock"), ("m3", "unlock")] and not found.problems
-    assert found.data["control"] is None and found.warnings == ["What else there is to do is planned when managers are unlocked."]
+    assert found.data["control"] is None and found.warnings == ["All other changes are planned after managers are unlocked."]
 
 
 def test_without_its_own_part_the_swarm_is_what_stacks_are_deployed_through() -> None:
@@ -93,6 +93,6 @@ def test_without_its_own_part_the_swarm_is_what_stacks_are_deployed_through() ->
     assert (found.problems, found.changes, found.data["control"], found.data["join"]) == ([], [], "m1", [])
     (problem,) = _sections.only_control(plan(False, m1=NOBODY, m2=NOBODY, m3=NOBODY)).problems
     assert problem == (
-        "Could not deploy the stacks: there is no swarm in control, and this run leaves out the part that makes it. "
+        "Could not deploy the stacks: there is no swarm in control, and this run skips the part that creates it. "
         "Run without --skip-tags cluster."
     )

@@ -48,7 +48,7 @@ def test_an_inventory_needs_a_manager() -> None:
 def test_an_even_number_of_managers_is_refused_unless_allowed(count: int, no_more_than: int) -> None:
     managers = [f"m{number}" for number in range(count)]
     (problem,) = problems(managers, ["w1"])
-    assert f"{count} managers survive no more failures than {no_more_than}." in problem and "preflight_allow_even_managers" in problem
+    assert f"{count} managers tolerate no more failures than {no_more_than}." in problem and "preflight_allow_even_managers" in problem
     assert problems(managers, ["w1"], allow_even_managers=True) == []
 
 
@@ -106,7 +106,7 @@ def test_hosts_without_an_address_share_none() -> None:
 @pytest.mark.parametrize("name", ["swarm_worker", "swarm_manager", "swarmworkers", "swarm-workers", "swarms"])
 def test_a_misspelt_group_is_named(name: str) -> None:
     (problem,) = problems(["m1"], [], groups=["all", "swarm_managers", name])
-    assert problem.startswith(f"Could not use group '{name}': no play knows it.")
+    assert problem.startswith(f"Could not use group '{name}': no play uses it.")
 
 
 @pytest.mark.parametrize("name", ["swarm_workers_gpu", "swarm_managers_berlin", "swarm_storage", "swarmlab", "swarm_x", "docker_swarm"])

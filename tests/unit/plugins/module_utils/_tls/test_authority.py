@@ -72,17 +72,17 @@ def test_both_are_made_where_neither_is_there(store: Store) -> None:
 
 
 def test_a_limited_run_makes_no_ca(store: Store) -> None:
-    assert "Could not make CA 'ca': this run is limited to w1" in only_problem(store, limited="w1")
+    assert "Could not create CA 'ca': this run is limited to w1" in only_problem(store, limited="w1")
     store.ca("ca")
     assert store.plan(limited="w1").problems == []
-    assert "Could not make CA 'next': this run is limited to w1" in only_problem(store, limited="w1", trusted_cas=["next"])
+    assert "Could not create CA 'next': this run is limited to w1" in only_problem(store, limited="w1", trusted_cas=["next"])
 
 
 def test_a_key_without_its_certificate_is_what_an_interrupted_run_leaves(store: Store) -> None:
     store.ca("ca")
     (store.path / "ca.crt").unlink()
     assert made(store) == ["ca"]
-    assert "the passphrase does not open it" in only_problem(store, passphrase="another one")
+    assert "the passphrase does not decrypt it" in only_problem(store, passphrase="another one")
 
 
 def test_an_external_ca_signs_and_is_not_encrypted_if_it_is_not(store: Store) -> None:
@@ -126,31 +126,31 @@ def test_what_is_signed_ends_with_its_ca_at_the_latest(store: Store) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"days": 0}, "Could not use tls_days '0': it is no number of days between 1 and 36500"),
+        ({"days": 0}, "Could not use tls_days '0': it is not a number of days between 1 and 36500"),
         ({"ca_days": 99999}, "Could not use tls_ca_days '99999'"),
         ({"renew_before": -1}, "Could not use tls_renew_before '-1'"),
         ({"renew_before": 365}, "a certificate would be renewed in every run"),
         ({"ca_days": 30}, "Set it to less than tls_days and tls_ca_days"),
         ({"ca_cert": "/x/ca.crt"}, "tls_ca_cert is set and tls_ca_key is not"),
         ({"ca_key": "/x/ca.key"}, "tls_ca_key is set and tls_ca_cert is not"),
-        ({"ca": "../ca"}, "Could not use CA '../ca': that is no name for a file"),
-        ({"ca": ""}, "Could not use CA '': that is no name for a file"),
+        ({"ca": "../ca"}, "Could not use CA '../ca': that is not a file name"),
+        ({"ca": ""}, "Could not use CA '': that is not a file name"),
         ({"passphrase": "abc"}, "tls_ca_passphrase: it is shorter than 4 characters"),
-        ({"passphrase": ""}, "Could not make CA 'ca': tls_ca_passphrase is not set"),
-        ({"passphrase": "seven77"}, "Could not make CA 'ca': tls_ca_passphrase is shorter than 8 characters"),
-        ({"passphrase": "seven77", "ca": "2027"}, "Could not make CA '2027'"),
+        ({"passphrase": ""}, "Could not create CA 'ca': tls_ca_passphrase is not set"),
+        ({"passphrase": "seven77"}, "Could not create CA 'ca': tls_ca_passphrase is shorter than 8 characters"),
+        ({"passphrase": "seven77", "ca": "2027"}, "Could not create CA '2027'"),
         ({"trusted_cas": ["/x/gone.crt"]}, "gone.crt': No such file or directory. Correct its path"),
         ({"trusted_cas": ["gone.crt"]}, "Could not trust CA 'gone.crt': that is neither a path nor the name of a CA"),
         ({"trusted_cas": ["a b"]}, "Could not trust CA 'a b'"),
-        ({"trusted_cas": [{"a": 1}]}, "Could not use tls_trusted_cas '{'a': 1}': it is no text"),
-        ({"ca": ["ca"]}, "Could not use tls_ca '['ca']': it is no text. Put one word into quotes."),
-        ({"ca": True}, "Could not use tls_ca 'True': it is no text"),
-        ({"passphrase": {"a": "secret word"}}, "Could not use tls_ca_passphrase: it is no text"),
-        ({"days": "a year"}, "Could not use tls_days 'a year': it is no number of days"),
+        ({"trusted_cas": [{"a": 1}]}, "Could not use tls_trusted_cas '{'a': 1}': it is not a string"),
+        ({"ca": ["ca"]}, "Could not use tls_ca '['ca']': it is not a string. Write one string in quotes."),
+        ({"ca": True}, "Could not use tls_ca 'True': it is not a string"),
+        ({"passphrase": {"a": "secret word"}}, "Could not use tls_ca_passphrase: it is not a string"),
+        ({"days": "a year"}, "Could not use tls_days 'a year': it is not a number of days"),
         ({"days": None}, "Could not use tls_days 'None'"),
-        ({"directory": None}, "Could not choose a folder for the CA: tls_directory is empty"),
+        ({"directory": None}, "Could not choose a directory for the CA: tls_directory is empty"),
         ({"directory": "None/.tls"}, "Could not use tls_directory 'None/.tls': it is relative"),
-        ({"directory": "/dev/null"}, "Could not use tls_directory '/dev/null': it is no folder"),
+        ({"directory": "/dev/null"}, "Could not use tls_directory '/dev/null': it is not a directory"),
         ({"directory": "/dev/null/tls"}, "Could not use tls_directory '/dev/null/tls': Not a directory"),
         ({"ca_cert": "/x/ca.crt", "ca_key": "/x/ca.key"}, "Could not use CA '/x/ca.crt': No such file or directory"),
     ],
@@ -162,13 +162,13 @@ def test_what_is_wrong_with_the_variables_is_said(store: Store, change: dict[str
 @pytest.mark.parametrize(
     ("made", "change", "words"),
     [
-        ({"days": -1}, {}, "it ended on"),
+        ({"days": -1}, {}, "it expired on"),
         ({"starts": 1}, {}, "it is not valid before"),
         ({"ca": False}, {}, "it is not the certificate of a CA"),
         ({"signs": False}, {}, "it may not sign certificates"),
         ({"passphrase": ""}, {"passphrase": ""}, "it is not encrypted. Encrypt it"),
-        ({"mode": 0o640}, {}, "others than its owner can read it. Make it private with 'chmod 600"),
-        ({}, {"passphrase": "another one"}, "the passphrase does not open it. Correct tls_ca_passphrase"),
+        ({"mode": 0o640}, {}, "others besides its owner can read it. Make it private with 'chmod 600"),
+        ({}, {"passphrase": "another one"}, "the passphrase does not decrypt it. Correct tls_ca_passphrase"),
         ({}, {"passphrase": ""}, "it is encrypted, and there is no passphrase"),
     ],
 )
@@ -181,8 +181,8 @@ def test_a_ca_that_cannot_sign_is_refused(store: Store, made: dict[str, Any], ch
     ("made", "change", "words"),
     [
         ({"passphrase": ""}, {}, "it is not encrypted, and tls_ca_passphrase is set"),
-        ({"mode": 0o644}, {}, "others than its owner can read it"),
-        ({"days": -1}, {}, "Hand in a new CA"),
+        ({"mode": 0o644}, {}, "others besides its owner can read it"),
+        ({"days": -1}, {}, "Use a new CA"),
     ],
 )
 def test_an_external_ca_that_cannot_sign_is_refused(store: Store, made: dict[str, Any], change: dict[str, Any], words: str) -> None:
@@ -198,7 +198,7 @@ def test_the_group_may_read_an_external_key(store: Store) -> None:
 def test_a_certificate_without_its_key_is_refused(store: Store) -> None:
     store.ca("ca")
     (store.path / "ca.key").unlink()
-    assert "is there without its key" in only_problem(store)
+    assert "exists without its key" in only_problem(store)
 
 
 def test_a_key_of_another_ca_is_refused(store: Store) -> None:
@@ -240,7 +240,7 @@ def test_a_ca_near_its_end_may_not_issue_but_may_stay(store: Store) -> None:
     store.ca("ca", days=20)
     answer = store.authority()
     assert "would end within tls_renew_before (30 days). Set tls_ca to a new name" in answer.blocked
-    assert "Name its successor in tls_trusted_cas now." in answer.warnings[0]
+    assert "Add its successor to tls_trusted_cas now." in answer.warnings[0]
 
 
 def test_numbers_are_words_and_words_are_numbers(store: Store) -> None:

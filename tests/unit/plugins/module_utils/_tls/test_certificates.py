@@ -30,7 +30,7 @@ def test_names_and_addresses_are_told_apart(word: str, name: str) -> None:
         ("http://a.org", "it is a URL"),
         ("a.org/x", "it is a network or a path"),
         ("10.0.0.0/24", "it is a network or a path"),
-        ("a.org:2376", "it has a port, or is no address"),
+        ("a.org:2376", "it has a port, or is not an address"),
         ("fe80::1%eth0", "nobody can connect to that address"),
         ("0.0.0.0", "nobody can connect to that address"),
         ("eth0", "it is a network interface"),

@@ -117,8 +117,8 @@ def test_a_host_with_a_registry_that_has_all_needs_nothing(store: Store) -> None
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        ({"days": 29}, "it ends on "),
-        ({"days": -1}, "it ends on "),
+        ({"days": 29}, "it expires on "),
+        ({"days": -1}, "it expires on "),
         ({"names": ("w1", "old.example.org", "localhost", "127.0.0.1", "::1")}, "it lacks IP:10.0.0.4"),
         ({"names": ()}, "it lacks DNS:localhost, DNS:w1, IP:10.0.0.4, IP:127.0.0.1, IP:::1"),
         ({"purposes": ("serverAuth",)}, "it is not for clientAuth"),
@@ -133,7 +133,7 @@ def test_a_certificate_is_issued_anew_when_it_must(store: Store, make: dict[str,
 def test_a_certificate_with_enough_days_left_stays(store: Store) -> None:
     ca = store.ca("ca")
     assert why(store, pair_of(ca, days=31)) == ""
-    assert why(store, pair_of(ca, days=31), renew_before=40).startswith("it ends on")
+    assert why(store, pair_of(ca, days=31), renew_before=40).startswith("it expires on")
 
 
 def test_a_renewed_certificate_keeps_its_key(store: Store) -> None:
@@ -204,7 +204,7 @@ def test_a_new_ca_with_the_old_one_trusted_is_rolled_out_also_where_it_is_yet_to
     old = store.ca("ca")
     if there:
         store.ca("new")
-    assert why_with_old_trust(store, old) == f"{FOLDER}/cert.pem: it is of another CA"
+    assert why_with_old_trust(store, old) == f"{FOLDER}/cert.pem: it is from another CA"
 
 
 def test_trust_that_changes_is_told_with_what_it_was(store: Store) -> None:
@@ -220,7 +220,7 @@ def test_a_new_ca_without_an_overlap_is_refused(store: Store, there: bool) -> No
     if there:
         store.ca("new")
     (problem,) = store.plan(look(files_of(store.authority(), pair_of(old))), ca="new").problems
-    assert "of host 'w1': it is of another CA (CN=ca)" in problem and "Name that CA in tls_trusted_cas" in problem
+    assert "of host 'w1': it is from another CA (CN=ca)" in problem and "Add that CA to tls_trusted_cas" in problem
 
 
 def test_the_old_ca_goes_when_nobody_has_a_certificate_of_it(store: Store) -> None:
@@ -241,13 +241,13 @@ def test_a_registry_of_another_ca_is_refused_too(store: Store) -> None:
 
 def test_a_certificate_of_another_ca_that_has_ended_hinders_nobody(store: Store) -> None:
     store.ca("ca")
-    assert why(store, pair_of(Pair.make("foreign"), days=-1)) == "it is of another CA"
+    assert why(store, pair_of(Pair.make("foreign"), days=-1)) == "it is from another CA"
 
 
 def test_a_ca_of_the_same_name_is_another_ca(store: Store) -> None:
     store.ca("ca")
     (problem,) = store.plan(look(files_of(store.authority(), pair_of(Pair.make("ca"))))).problems
-    assert "it is of another CA" in problem
+    assert "it is from another CA" in problem
 
 
 def test_a_run_that_leaves_hosts_out_does_not_change_the_ca(store: Store) -> None:
@@ -281,7 +281,7 @@ def test_problems_of_the_ca_and_of_hosts_are_told_together(store: Store) -> None
     problems = store.plan(names=["a b"], passphrase="").problems
     assert [problem.split(":")[0] for problem in problems] == [
         "Could not certify name 'a b' of host 'w1'",
-        "Could not make CA 'ca'",
+        "Could not create CA 'ca'",
     ]
 
 
@@ -348,9 +348,9 @@ def test_a_run_that_leaves_hosts_out_drops_no_ca(store: Store) -> None:
     said = look({**files_of(both, pair_of(new)), **trust(both, TRUST)})
     change = {"ca": "new", "registry_address": "r:5000"}
     assert store.plan(said, **change).problems == []
-    words = "of host 'w1': this run goes without w2 (failed or unreachable), and who is left out may have a certificate of it."
+    words = "of host 'w1': this run goes without w2 (failed or unreachable), and excluded hosts may have certificates of it."
     assert store.plan({"w1": said, "w2": None}, **change).problems == [
-        f"Could not take CA 'CN=ca' from '{path}' {words} Run again with all hosts." for path in (f"{FOLDER}/ca.pem", TRUST)
+        f"Could not remove CA 'CN=ca' from '{path}' {words} Run again with all hosts." for path in (f"{FOLDER}/ca.pem", TRUST)
     ]
     assert store.plan(said, limited="w1", trusted_cas=["ca"], **change).problems == []
 
@@ -383,11 +383,11 @@ def test_a_file_that_may_not_be_read_is_not_taken_for_a_missing_one(store: Store
     store.ca("ca")
     path = f"{FOLDER}/key.pem"
     (problem,) = store.plan(look({path: {**described(), **hidden}})).problems
-    assert problem == f"Could not read file '{path}' of host 'w1': Ansible's user there may not. Set become for this host."
+    assert problem == f"Could not read file '{path}' of host 'w1': Ansible's user has no permission. Set become for this host."
 
 
 def test_a_library_that_cannot_be_installed_is_a_problem(store: Store) -> None:
     ca = store.ca("ca")
     (problem,) = store.plan(look(library=False, family="Suse")).problems
-    assert problem.startswith("Could not make a certificate for host 'w1': its Python has no library cryptography")
+    assert problem.startswith("Could not create a certificate for host 'w1': its Python lacks the library cryptography")
     assert store.plan(look(files_of(store.authority(), pair_of(ca)), library=False, family="Suse")).problems == []

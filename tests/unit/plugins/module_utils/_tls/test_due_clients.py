@@ -100,7 +100,7 @@ def test_the_environment_file_has_the_port_of_the_api(store: Store) -> None:
     (env,) = environments(plan(store, endpoints=["m1"], port=12376))
     assert "DOCKER_HOST=tcp://m1:12376 " in env["content"] and "host=tcp://m1:12376," in env["content"]
     (problem,) = plan(store, port="0x").problems
-    assert problem == "Could not use tls_port '0x': it is no port. Set it to a number between 1 and 65535."
+    assert problem == "Could not use tls_port '0x': it is not a port number. Set it to a number between 1 and 65535."
 
 
 @pytest.mark.parametrize(("shell", "moves"), [("bash", True), ("dash", False)])
@@ -128,9 +128,9 @@ def test_without_an_endpoint_there_is_no_environment_file(store: Store) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        ({"days": 29}, "it ends on "),
+        ({"days": 29}, "it expires on "),
         ({"purposes": ("serverAuth",)}, "it is not for clientAuth"),
-        ({"common_name": "somebody"}, "it is of another name"),
+        ({"common_name": "somebody"}, "it is for another name"),
     ],
 )
 def test_a_certificate_is_issued_anew_when_it_must(store: Store, make: dict[str, Any], words: str) -> None:
@@ -164,9 +164,9 @@ def test_a_new_ca_needs_an_overlap(store: Store) -> None:
     fill(store, store.ca("ca"))
     store.ca("new")
     (problem,) = plan(store, ca="new").problems
-    assert "Could not replace the certificate of client 'operator': it is of another CA (CN=ca)" in problem
+    assert "Could not replace the certificate of client 'operator': it is from another CA (CN=ca)" in problem
     section = plan(store, ca="new", trusted_cas=["ca"])
-    assert why(section) == "it is of another CA" and trust(section)
+    assert why(section) == "it is from another CA" and trust(section)
 
 
 def test_a_run_that_leaves_hosts_out_does_not_change_the_ca(store: Store) -> None:
@@ -191,14 +191,14 @@ def test_where_the_ca_cannot_be_used_nothing_is_said_of_clients(store: Store) ->
 @pytest.mark.parametrize(
     ("clients", "words"),
     [
-        (("a/b",), "Could not make client 'a/b': that is no name for a folder"),
-        (("..",), "Could not make client '..': that is no name for a folder"),
-        (("",), "Could not make client '': that is no name for a folder"),
-        (("a",), "Could not make client 'a': that is no name for a folder and a Docker context"),
-        (("me@here",), "Could not make client 'me@here'"),
+        (("a/b",), "Could not create client 'a/b': that cannot name a directory"),
+        (("..",), "Could not create client '..': that cannot name a directory"),
+        (("",), "Could not create client '': that cannot name a directory"),
+        (("a",), "Could not create client 'a': that cannot name a directory and a Docker context"),
+        (("me@here",), "Could not create client 'me@here'"),
         (("default",), "but not 'default'."),
-        (("ab", "ab"), "Could not make client 'ab': tls_clients has it 2 times. Leave it there once."),
-        (([{"name": "me"}],), "Could not use tls_clients '{'name': 'me'}': it is no text"),
+        (("ab", "ab"), "Could not create client 'ab': tls_clients has it 2 times. List it once."),
+        (([{"name": "me"}],), "Could not use tls_clients '{'name': 'me'}': it is not a string"),
     ],
 )
 def test_names_of_clients_are_folders_and_contexts(store: Store, clients: tuple[str, ...], words: str) -> None:
@@ -214,8 +214,8 @@ def test_names_of_clients_are_folders_and_contexts(store: Store, clients: tuple[
         (["m1:2376"], "", "Could not use endpoint 'm1:2376': it has a port"),
         ([], "https://r:5000/", "Could not trust registry 'https://r:5000/': that is not its host:port. Correct tls_registry_address."),
         ([], "../x", "Could not trust registry '../x'"),
-        ([True], "", "Could not use tls_endpoints 'True': it is no text"),
-        ([], ["r:5000"], "Could not trust registry '['r:5000']': it is no text"),
+        ([True], "", "Could not use tls_endpoints 'True': it is not a string"),
+        ([], ["r:5000"], "Could not trust registry '['r:5000']': it is not a string"),
     ],
 )
 def test_addresses_are_checked(store: Store, endpoints: list[str], registry: str, words: str) -> None:
@@ -251,7 +251,7 @@ def test_a_run_that_leaves_hosts_out_drops_no_ca(store: Store) -> None:
     (folder(store) / "ca.pem").write_text("".join(store.authority(trusted_cas=["new"]).clients))
     assert plan(store, ca="new").problems == []
     (problem,) = plan(store, ca="new", limited="w1").problems
-    assert problem.startswith("Could not take CA 'CN=ca' from client 'operator': this run is limited to w1, and ")
+    assert problem.startswith("Could not remove CA 'CN=ca' from client 'operator': this run is limited to w1, and ")
 
 
 def test_a_ca_near_its_end_hinders_nobody_who_needs_nothing(store: Store) -> None:
@@ -275,5 +275,5 @@ def test_what_is_there_and_cannot_be_read_is_not_overwritten(store: Store, file:
     (folder(store) / file).unlink()
     (folder(store) / file).mkdir()
     section = plan(store)
-    assert section.problems == [f"Could not read file '{folder(store) / file}': Is a directory. Correct its permissions, or take it away."]
+    assert section.problems == [f"Could not read file '{folder(store) / file}': Is a directory. Correct its permissions, or remove it."]
     assert not any(section.data["clients"]["all"].values())
