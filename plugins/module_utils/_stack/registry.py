@@ -127,7 +127,7 @@ def wait_until_it_answers(
     raise could_not(
         f"deploy registry '{stack}': no answer at '{where}' within {stopwatch.limit:g} s",
         causes[0],
-        f"Check the logs of service '{stack}_registry' and at firewalls between this host and that address{mesh}",
+        f"Check the logs of service '{stack}_registry' and the firewalls between this host and that address{mesh}",
     )
 
 
