@@ -240,7 +240,7 @@ def socket_request(
     Python's http.client takes longer to import than an Engine to answer.
 
     :raises OSError: nobody answers, or not in time.
-    :raises ValueError: the answer is truncated, or is no HTTP.
+    :raises ValueError: the answer is truncated, or is not HTTP.
     """
     head = {"Host": "docker", "Connection": "close", **headers, **({"Content-Length": str(len(body))} if body is not None else {})}
     lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())

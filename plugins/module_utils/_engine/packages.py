@@ -98,7 +98,7 @@ def brought_along(family: str) -> list[str]:
 
 
 def others_needs(dependents: dict[str, list[str]], own: list[str], namespaces: list[str] | None) -> dict[str, list[str]]:
-    """Who else needs what an engine has brought along, so that it has to stay: package -> words.
+    """What else needs the dependencies of an engine, so that they are kept: package -> phrases.
 
     :param dependents: of what is installed and was brought along: the installed packages that need it.
     :param own: packages that go with the engine.

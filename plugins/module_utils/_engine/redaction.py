@@ -35,7 +35,7 @@ def redact(name: str, value: Any) -> Any:
 
 
 def redact_text(content: str) -> str:
-    """A file that is no JSON, as it may be shown."""
+    """A file that is not JSON, as it may be shown."""
     hidden = re.sub(rf'("[^"]*(?:{SECRET_NAME.pattern})[^"]*"\s*:\s*)("[^"]*"?|[^\s,}}]+)', rf'\g<1>"{REDACTED}"', content, flags=re.I)
     return USER_INFO.sub(f"//{REDACTED}@", hidden)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""New options for the engine of a host: what is wanted, what it needs, and the way back where it does not start with them."""
+"""New options for the engine of a host: what is wanted, what it needs, and the rollback if it does not start with them."""
 
 from __future__ import annotations
 

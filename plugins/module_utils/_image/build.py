@@ -97,8 +97,12 @@ def builder(build: Build, docker: str | None) -> str | None:
     if docker and own:
         raise build.error(f"{cause}the docker command reserves {', '.join(own)}", "Give these arguments other names")
     if docker:
-        raise build.error(f"{cause}BuildKit has no network '{build.network}'", "Remove build.network, or write the Dockerfile without")
-    advice = "Install docker-buildx there (docker-buildx-plugin of Docker's own packages), or write the Dockerfile without"
+        raise build.error(
+            f"{cause}BuildKit has no network '{build.network}'", "Remove build.network, or write the Dockerfile without BuildKit features"
+        )
+    advice = (
+        "Install docker-buildx there (docker-buildx-plugin of Docker's own packages), or write the Dockerfile without BuildKit features"
+    )
     raise build.error(f"{cause}this host has no docker buildx", advice)
 
 

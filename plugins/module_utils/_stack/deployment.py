@@ -88,12 +88,12 @@ class Deployment:
         return found.state, found
 
     def apply(self, _before: dict[str, Any], _after: dict[str, Any], found: Plan) -> None:
-        """Write what differs, and do what comes after."""
+        """Write what differs, then finish the deployment."""
         if self.rollout.send(found):
             self.finish()
 
     def verify(self, _after: dict[str, Any], found: Plan) -> None:
-        """Nothing differs: do what comes after."""
+        """Nothing differs: finish the deployment."""
         self.rollout.listed = found.snapshot.of_stack("services", self.request.name)
         self.finish()
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The health of a service: does it run as it should, will it never, or is it still on its way? Pure functions on the API's dicts.
+"""The health of a service: converged, failed, or still in progress? Pure functions on the API's dicts.
 
 What Swarm says is not enough. A first deployment has no update state at all; an update that rolled back is
 "completed"; a crash loop shows all tasks running for moments. So this needs the tasks of the current spec,
@@ -111,7 +111,7 @@ class Health:
 
 
 def evaluate(observation: Observation, history: History) -> Health | None:
-    """What a service has come to, or None while it is on its way."""
+    """The health of a service, or None while it is in progress."""
     observation = of_this_iteration(observation)
     record(observation, history)
     if ran_to_completion(observation.service, observation.tasks):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes: what a stack has and its definition no longer names, old versions of configs and secrets, or the whole stack."""
+"""What is removed: objects that the definition of a stack no longer contains, old versions of configs and secrets, or the whole stack."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why a service does not run as it should, for people: its tasks' errors, their last log lines, how far it is."""
+"""Why a service is not healthy, for people: its tasks' errors, their last log lines, and its progress."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The history of a stack: what each successful change has left, and the way back to it.
+"""The releases of a stack: what each successful change has recorded, and the rollback to it.
 
 A release is a config of the Swarm, so every manager has it, and it goes with the stack. It holds the specs of the
 services, compressed; whoever may read configs may read services too.
@@ -105,7 +105,7 @@ def foretell(stored: list[dict[str, Any]], keep: int) -> tuple[int, list[dict[st
 def record(
     client: Client, stack: str, who: str, changes: list[dict[str, Any]], keep: int, back_to: int = 0
 ) -> tuple[int | None, list[int]]:
-    """Leave a release, and take away the oldest ones.
+    """Record a release, and remove the oldest ones.
 
     :returns: (its number, the numbers of those that are gone); nothing when the stack is too large for one.
     """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What makes one swarm of the hosts of an inventory: who controls it, who joins, what differs, and what forbids going on."""
+"""The plan of the swarm of an inventory: who controls it, who joins, what differs, and which problems prevent it."""
 
 from __future__ import annotations
 
