@@ -41,7 +41,7 @@ options:
     default: false
   files:
     description:
-      - Files and folders to describe.
+      - Files and directories to describe.
     type: list
     elements: path
     default: []
