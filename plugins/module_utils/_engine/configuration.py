@@ -167,8 +167,15 @@ WRAPPINGS = (
     r"unable to configure the Docker daemon with file \S+: ",
     r"merged configuration validation from file and command line flags failed: ",
     r"Error reconfiguring the daemon: ",
+    r"Error reloading configuration: ",
 )
-RELOAD_FAILED = ("unable to configure the Docker daemon", "file configuration validation failed", "Error reconfiguring", "conflict labels")
+RELOAD_FAILED = (
+    "unable to configure the Docker daemon",
+    "file configuration validation failed",
+    "Error reconfiguring",
+    "Error reloading configuration",
+    "conflict labels",
+)
 START_FAILED = ("failed to start daemon", "unable to configure the Docker daemon", "failed to load listeners", "level=fatal", "panic:")
 
 

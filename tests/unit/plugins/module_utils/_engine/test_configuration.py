@@ -228,3 +228,8 @@ def test_reason_of_a_refused_reload_stands_beside_the_message() -> None:
     assert configuration.reload_words(line) == 'invalid mirror: "x" is no URL'
     assert configuration.message_of('level=error msg="failed to load" error=none') == "failed to load"
     assert configuration.message_of('no line of the log has error="x"') == 'no line of the log has error="x"'
+
+
+def test_a_newer_engine_says_of_any_reason_that_it_has_not_reloaded() -> None:
+    line = 'time="x" level=error msg="Error reloading configuration" error="something new"'
+    assert configuration.reload_words(line) == "something new"
