@@ -30,8 +30,8 @@ NODE = {
     "ManagerStatus": {"Addr": "192.0.2.1:2377"},
 }
 
-# What docker stack deploy sends, in its order, for the few words of Compose that the tests use.
-COMMAND = r"""
+# How a docker command talks to the address that it is given.
+TALK = r"""
 import base64, json, os, socket, sys, time
 
 # Not http.client: to import it takes longer than all the rest.
@@ -62,7 +62,9 @@ def call(method, path, body=None, may_fail=False):
     if status >= 400 and status != 404:
         sys.exit("Error response from daemon: " + json.loads(text)["message"])
     return None if status == 404 else json.loads(text) if text else None
-
+"""
+# What docker stack deploy sends, in its order, for the few words of Compose that the tests use.
+COMMAND = r"""
 for word, path in zip(arguments, arguments[1:]):
     if word == "--compose-file":
         folder = os.path.dirname(path)
@@ -127,11 +129,11 @@ for name, item in project.get("services", {}).items():
 """
 
 
-def install_command(folder: Path) -> str:
+def install_command(folder: Path, command: str = COMMAND) -> str:
     """Put the command into a folder; its path."""
     path = folder / "docker"
     # Without what a user or an environment adds: it starts in half the time.
-    path.write_text(f"#!{sys.executable} -IS\n{COMMAND}")
+    path.write_text(f"#!{sys.executable} -IS\n{TALK}{command}")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
