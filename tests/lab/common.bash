@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the apiary.swarm authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Sourced by tests/lab/engine and tests/lab/images.
+# Sourced by the commands of the labs.
 
 export LC_ALL=C.UTF-8
 state="$HOME/.cache/apiary-lab"
@@ -45,3 +45,9 @@ install_packages() (
       apt-get -qq install --yes --no-install-recommends "$@" >/dev/null; } ||
     fail "Could not install $what: apt-get failed, see above. Repair the package sources and run this again."
 )
+
+# debian_source LABEL: where this machine has Debian's packages of that label from; empty when it is no Debian.
+debian_source() {
+  { apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null || true; } |
+    awk -F'|' -v label="$1" '$1 == "Debian" && $2 == label && $3 ~ /^https?:/ && !found++ { print $3 }'
+}
