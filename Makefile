@@ -10,22 +10,30 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Molecule names its state after the folder's basename: two checkouts of one name must not share it.
 export ANSIBLE_HOME := $(CURDIR)/.ansible
 
-INVENTORY ?= inventories/lab
-LAB := ansible-playbook -i inventories/lab
+# The hosts of "make up": containers, or, with LAB=kernel, machines with kernels of their own.
+LAB ?= container
+$(if $(filter-out container kernel,$(LAB)),$(error Could not use lab '$(LAB)': there is none of that name. Say LAB=container or LAB=kernel))
+INVENTORY ?= $(if $(filter kernel,$(LAB)),inventories/kernel,inventories/lab)
+ON_LAB := ansible-playbook -i inventories/lab
 
 .DEFAULT_GOAL := help
-.PHONY: help up down env lab site show test test-long lint unit sanity molecule build docs lock
+.PHONY: help up down down-container down-kernel hosts-container hosts-kernel env lab site show test test-long lint unit sanity molecule build docs lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: lab site show ## Environment, engine, five lab hosts, site.yml; then show what runs and where
+up: lab site show ## Environment, engine, five lab hosts, site.yml; then show what runs and where; LAB=kernel: on kernels of their own
 
-down: env ## Remove every trace of the lab from this machine
+down: down-$(LAB) ## Remove every trace of the lab from this machine; LAB=kernel: the nodes, and with ALL=1 what they are made from
+
+down-container: env
 	@tests/lab/engine up
-	@$(LAB) molecule/default/destroy.yml
+	@$(ON_LAB) molecule/default/destroy.yml
 	@tests/lab/clean
 	@tests/lab/engine down
+
+down-kernel:
+	@tests/lab/kernel/down $(if $(ALL),--all)
 
 env: ## Make or refresh .venv
 	@tests/environment
@@ -33,7 +41,15 @@ env: ## Make or refresh .venv
 lab: env ## The lab hosts alone, bare
 	@tests/lab/engine up
 	@tests/lab/images
-	@$(LAB) molecule/default/create.yml
+	@$(MAKE) --no-print-directory hosts-$(LAB)
+
+hosts-container:
+	@$(ON_LAB) molecule/default/create.yml
+
+hosts-kernel:
+	@tests/lab/kernel/build
+	@tests/lab/kernel/image
+	@tests/lab/kernel/up
 
 site: env ## Run site.yml over INVENTORY (default: the lab)
 	@ansible-playbook -i $(INVENTORY) playbooks/site.yml
